@@ -1,0 +1,62 @@
+"""A comparison with a whole number, as in ``>= 9``."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dicesim.errors import ParameterError
+
+COMPARISONS: Final[dict[str, Callable[[Any, int], Any]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_PATTERN = re.compile(r"\s*(==|!=|<=|>=|<|>)?\s*([+-]?[0-9]{1,19})\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison operator and the whole number on its right.
+
+    Examples
+    --------
+    >>> Condition.parse(">= 9")
+    Condition(operator='>=', value=9)
+    >>> Condition.parse("7").holds(7)
+    True
+    """
+
+    operator: str
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read a comparison; a bare number means ``==``.
+
+        Raises
+        ------
+        ParameterError
+            The text is no comparison.
+        """
+        match = _PATTERN.fullmatch(text)
+        if match is None:
+            raise ParameterError(
+                f"condition: cannot read {text!r}; write a comparison with a whole number, "
+                f"as in '>= 9' ({' '.join(COMPARISONS)})",
+                parameter="condition",
+            )
+        return cls(match[1] or "==", int(match[2]))
+
+    def holds(self, outcome: Any) -> Any:
+        """Compare an outcome, or an array of outcomes elementwise."""
+        return COMPARISONS[self.operator](outcome, self.value)
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.value}"

@@ -1,0 +1,147 @@
+"""The exact engine: expression to probability mass function, in whole numbers throughout.
+
+Sums of fair dice come from one recurrence, whatever their number. A pool of n dice with s sides has
+the generating function ((1 - x**s) / (1 - x))**n; the logarithmic derivative of a product of
+such pools turns into Newton's identities between its coefficients p and the power sums of its
+roots::
+
+    k p[k] = sum over pools of n (p[k-1] + ... + p[0]) - n s (p[k-s] + p[k-2s] + ...)
+
+Both brackets are running sums, so a coefficient costs a few additions of whole numbers for each
+pool, and symmetry gives the upper half. Other sums are convolved (see `PMF.convolve`).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Final
+
+from dicesim.errors import ExactUnavailable
+from dicesim.expression import Constant, Dice, Expression, Negate, Product, Sum, check_limits
+from dicesim.limits import Limits
+from dicesim.notation import parse
+from dicesim.pmf import PMF
+
+# What a Python int takes beside its digits.
+_INT_BYTES: Final = 32
+# Pairs of outcomes that are combined one by one in about a second.
+_MAX_PAIRS: Final = 2**22
+
+
+def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
+    """Exact distribution of the total of an expression.
+
+    Parameters
+    ----------
+    expression : str or Expression
+        Notation, or a parsed expression.
+    limits : Limits, optional
+        Ceilings of price, outcomes and memory.
+
+    Returns
+    -------
+    PMF
+
+    Raises
+    ------
+    NotationError
+        The notation cannot be read.
+    LimitError
+        The expression itself is beyond a limit.
+    ExactUnavailable
+        The distribution cannot be had within the limits; the message says why.
+
+    Examples
+    --------
+    >>> pmf = exact("2d6")
+    >>> pmf[7], pmf.mean
+    (Fraction(1, 6), 7.0)
+    """
+    tree = parse(expression) if isinstance(expression, str) else expression
+    limits = limits or Limits()
+    check_limits(tree, limits)
+    _check_table(tree, limits)
+    return _pmf(tree)
+
+
+def _check_table(expression: Expression, limits: Limits) -> None:
+    needed = int(expression.outcomes * (expression.joint_bits / 8 + _INT_BYTES))
+    if needed > limits.table_bytes:
+        raise ExactUnavailable(
+            f"the exact weights would take {needed / 1e6:,.0f} MB, beyond the limit of "
+            f"{limits.table_bytes / 1e6:,.0f} MB; raise it with --limit table_bytes=N or "
+            "Limits(table_bytes=N)"
+        )
+
+
+def _pmf(expression: Expression) -> PMF:
+    match expression:
+        case Constant(value):
+            return PMF({value: 1})
+        case Dice():
+            return _fair_dice([expression])
+        case Negate(operand):
+            return _pmf(operand).negate()
+        case Sum(terms):
+            return _sum(terms)
+        case Product(factors):
+            return reduce(_multiply, map(_pmf, factors))
+
+
+def _sum(terms: tuple[Expression, ...]) -> PMF:
+    """Put all pools into one recurrence: a negated pool is a pool, mirrored and shifted."""
+    pools: list[Dice] = []
+    others: list[PMF] = []
+    shift = 0
+    for term in terms:
+        match term:
+            case Constant(value):
+                shift += value
+            case Dice():
+                pools.append(term)
+            case Negate(Dice(count, sides) as pool):
+                pools.append(pool)
+                shift -= count * (sides + 1)
+            case _:
+                others.append(_pmf(term))
+    return reduce(_convolve, others, _fair_dice(pools, shift))
+
+
+def _fair_dice(pools: list[Dice], shift: int = 0) -> PMF:
+    """Law of the sum of all dice of the pools, plus `shift`."""
+    pools = [pool for pool in pools if pool.count]
+    dice = sum(pool.count for pool in pools)
+    span = sum(pool.count * (pool.sides - 1) for pool in pools)
+    weights = [1]
+    below = 1
+    strides = [weights.copy() for _ in pools]
+    for k in range(1, span // 2 + 1):
+        product = dice * below
+        for pool, stride in zip(pools, strides, strict=True):
+            if k >= pool.sides:
+                product -= pool.count * pool.sides * stride[k - pool.sides]
+        weight = product // k
+        weights.append(weight)
+        below += weight
+        for pool, stride in zip(pools, strides, strict=True):
+            stride.append(weight + (stride[k - pool.sides] if k >= pool.sides else 0))
+    weights += reversed(weights[: span + 1 - len(weights)])
+    return PMF(dict(enumerate(weights, start=dice + shift)))
+
+
+def _convolve(left: PMF, right: PMF) -> PMF:
+    _check_pairs(left, right)
+    return left.convolve(right)
+
+
+def _multiply(left: PMF, right: PMF) -> PMF:
+    _check_pairs(left, right)
+    return left.multiply(right)
+
+
+def _check_pairs(left: PMF, right: PMF) -> None:
+    pairs = len(left) * len(right)
+    if pairs > _MAX_PAIRS:
+        raise ExactUnavailable(
+            f"{pairs:,} pairs of outcomes would have to be combined, beyond {_MAX_PAIRS:,}"
+        )

@@ -1,0 +1,324 @@
+"""Getting the batches of a plan rolled: the task, the schedule, and the simplest executors.
+
+A *task* is a range of batches, submitted as one piece. An executor takes tasks from a `Schedule`,
+has `run_task` called on each of them somewhere, and gives the outcomes back; the schedule hands
+them on in the order of their index. Everything that must hold under faults (nothing lost, nothing
+doubled, three tries at most) is kept in the schedule, once for all executors.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import Executor as FuturesPool
+from dataclasses import dataclass, field
+from multiprocessing.context import BaseContext
+from typing import ClassVar, Final, NamedTuple, Protocol
+
+from dicesim import sampling
+from dicesim.choices import Aggregation
+from dicesim.errors import DicesimError, ExecutionError
+from dicesim.plan import Plan
+from dicesim.pmf import PMF
+from dicesim.tally import AGGREGATORS, Tally
+
+# Longest wait for a worker before the caller is given the chance to cancel, in seconds.
+TICK: Final = 0.05
+TRIES: Final = 3
+# Tasks in flight for each worker: one that it rolls, and more so that it need not wait.
+TASKS_PER_WORKER: Final = 3
+_TASK_TRIALS: Final = 2**16
+
+
+class Task(NamedTuple):
+    """What is submitted to a worker: a range of batches."""
+
+    index: int
+    batches: range
+
+
+class BatchRecord(NamedTuple):
+    """Where a batch was rolled."""
+
+    index: int
+    size: int
+    module: str
+    parent: int
+    process: int
+    thread: int
+
+
+class Outcome(NamedTuple):
+    """What a task brought: a tally, unless the shared counters have it, and where it was rolled."""
+
+    task: Task
+    tally: Tally | None = None
+    records: tuple[BatchRecord, ...] = ()
+
+
+class Counters(Protocol):
+    """Counters that all workers share."""
+
+    def add(self, batch: int, tally: Tally) -> None:
+        """Count a batch, wholly or not at all."""
+
+    def holds(self, batch: int) -> bool:
+        """Tell whether a batch in flight has been counted."""
+
+    def renew(self, context: BaseContext) -> None:
+        """Take a new lock, after all workers that could hold the old one have died."""
+
+    def tally(self) -> Tally:
+        """Return all that has been counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker needs to know, besides the task."""
+
+    plan: Plan
+    aggregation: Aggregation = "bincount"
+    pmf: PMF | None = None
+    counters: Counters | None = None
+
+
+def run_task(job: Job, task: Task) -> Outcome:
+    """Roll the batches of a task and aggregate them; this is what every worker calls.
+
+    Raises
+    ------
+    ExecutionError
+        Something went wrong inside a batch; the message names it.
+    """
+    records = []
+    tally = Tally.of({})
+    for index in task.batches:
+        batch = job.plan.batch(index)
+        try:
+            counted = _tally_batch(job, index)
+        except DicesimError:
+            raise
+        except Exception as error:
+            raise ExecutionError(
+                f"batch {index} failed with {type(error).__name__}: {error}"
+            ) from error
+        if job.counters is None:
+            tally += counted
+        else:
+            job.counters.add(index, counted)
+        where = (__name__, os.getppid(), os.getpid(), threading.get_native_id())
+        records.append(BatchRecord(*batch, *where))
+    return Outcome(task, None if job.counters else tally, tuple(records))
+
+
+def _tally_batch(job: Job, index: int) -> Tally:
+    plan = job.plan
+    rng = plan.generator(index)
+    size = plan.batch(index).size
+    if job.pmf is not None:
+        return sampling.multinomial(job.pmf, rng, size)
+    if job.aggregation in ("bincount", "shared"):
+        return sampling.counts(plan.expression, rng, size)
+    return AGGREGATORS[job.aggregation](sampling.totals(plan.expression, rng, size))
+
+
+class Schedule:
+    """Which tasks wait, which are in flight, and which are done.
+
+    Tasks are numbered from 0. No more than `window` tasks lie between the first that is not yet
+    handed on and the last that was taken, so what is held back stays bounded.
+
+    Parameters
+    ----------
+    plan : Plan
+    window : int
+        Number of tasks that may be in flight or held back at once.
+    task_size : int, optional
+        Batches in a task; by default as many as make a task worth sending.
+    """
+
+    def __init__(self, plan: Plan, window: int, task_size: int | None = None) -> None:
+        self._size = task_size or max(1, _TASK_TRIALS // plan.batch_size)
+        self._batches = plan.batches
+        self._count = -(-plan.batches // self._size)
+        self.window = window
+        self._fresh = 0
+        self._again: deque[Task] = deque()
+        self._tries: dict[int, int] = {}
+        self._flying: dict[int, Task] = {}
+        self._held: dict[int, Outcome] = {}
+        self._next = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether every outcome was handed on."""
+        return self._next == self._count
+
+    @property
+    def flying(self) -> list[Task]:
+        """Tasks that were taken and are not done."""
+        return list(self._flying.values())
+
+    def take(self) -> Task | None:
+        """Return the next task to submit, or None where there is none for now."""
+        if self._again:
+            task = self._again.popleft()
+        elif self._fresh < min(self._count, self._next + self.window):
+            start = self._fresh * self._size
+            task = Task(self._fresh, range(start, min(start + self._size, self._batches)))
+            self._fresh += 1
+        else:
+            return None
+        self._flying[task.index] = task
+        return task
+
+    def done(self, outcome: Outcome) -> None:
+        """Accept an outcome; a second one of the same task is ignored."""
+        if self._flying.pop(outcome.task.index, None) is not None:
+            self._held[outcome.task.index] = outcome
+
+    def lost(self, task: Task, *, blamed: bool) -> None:
+        """Have a task run again whose worker died; `blamed` counts the try.
+
+        Raises
+        ------
+        ExecutionError
+            The task has had its last try.
+        """
+        if self._flying.pop(task.index, None) is None:
+            return
+        tries = self._tries.get(task.index, 0) + blamed
+        self._tries[task.index] = tries
+        if tries >= TRIES:
+            first, last = task.batches[0], task.batches[-1]
+            batches = f"batch {first}" if first == last else f"batches {first} to {last}"
+            raise ExecutionError(f"{batches} ended its worker {TRIES} times; gave up")
+        self._again.append(task)
+
+    def suspected(self, task: Task) -> bool:
+        """Tell whether a task has been blamed before."""
+        return self._tries.get(task.index, 0) > 0
+
+    def ready(self) -> Iterator[Outcome]:
+        """Hand on what is done, in the order of the index."""
+        while self._next in self._held:
+            outcome = self._held.pop(self._next)
+            self._next += 1
+            self._tries.pop(outcome.task.index, None)
+            yield outcome
+
+
+class Executor(Protocol):
+    """Something that gets the tasks of a schedule run.
+
+    `outcomes` yields what the schedule has ready, and None at least every `TICK` or batch, so that
+    the caller may look at the clock, or stop. Closing the generator ends the workers.
+    """
+
+    name: str
+    workers: int | None
+    start_method: str | None
+
+    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+        """Run every task; see the class."""
+
+
+class SerialExecutor:
+    """Everything in the calling thread, one batch after the other."""
+
+    name: ClassVar[str] = "serial"
+    workers: ClassVar[int | None] = 1
+    start_method: ClassVar[str | None] = None
+
+    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+        """Run every task."""
+        while (task := schedule.take()) is not None:
+            schedule.done(run_task(job, task))
+            yield from schedule.ready()
+
+
+@dataclass
+class FuturesExecutor:
+    """Any `concurrent.futures.Executor`.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Returns the pool to submit to.
+    workers : int or None
+        How many workers it has, if that is known.
+    owned : bool
+        Whether the pool is ours to shut down, and to make anew when it breaks. What was handed in
+        is the caller's, and is left as it is.
+    """
+
+    name: str
+    make: Callable[[], FuturesPool]
+    workers: int | None = None
+    owned: bool = True
+    start_method: str | None = field(default=None, init=False)
+
+    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+        """Run every task."""
+        pool = self.make()
+        flying: dict[Future[Outcome], Task] = {}
+        try:
+            while not schedule.finished:
+                try:
+                    self._submit(pool, job, schedule, flying)
+                    self._collect(schedule, flying)
+                except BrokenExecutor as error:
+                    self._settle(schedule, flying, error)
+                    pool = self.make()
+                yield None
+                yield from schedule.ready()
+        finally:
+            for future in flying:
+                future.cancel()
+            if self.owned:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(
+        self, pool: FuturesPool, job: Job, schedule: Schedule, flying: dict[Future[Outcome], Task]
+    ) -> None:
+        """Keep the window full; a task under suspicion flies alone, so that guilt is certain."""
+        while not any(schedule.suspected(task) for task in flying.values()):
+            task = schedule.take()
+            if task is None:
+                return
+            if schedule.suspected(task) and flying:
+                schedule.lost(task, blamed=False)
+                return
+            try:
+                flying[pool.submit(run_task, job, task)] = task
+            except BrokenExecutor:
+                schedule.lost(task, blamed=False)
+                raise
+
+    @staticmethod
+    def _collect(schedule: Schedule, flying: dict[Future[Outcome], Task]) -> None:
+        done, _ = wait(flying, timeout=TICK, return_when=FIRST_COMPLETED)
+        for future in done:
+            schedule.done(future.result())
+            del flying[future]
+
+    def _settle(
+        self, schedule: Schedule, flying: dict[Future[Outcome], Task], error: BrokenExecutor
+    ) -> None:
+        """Keep what was finished before the pool broke, and have the rest run again."""
+        wait(flying)
+        for future, task in flying.items():
+            try:
+                schedule.done(future.result())
+            except BrokenExecutor:
+                schedule.lost(task, blamed=True)
+        flying.clear()
+        if not self.owned:
+            raise ExecutionError(
+                f"the executor that was handed in broke: {error}; hand in a function that makes "
+                "one, and it is made anew"
+            ) from error

@@ -1,0 +1,198 @@
+"""What is to be rolled, and the random stream of each part of it.
+
+A plan knows nothing of workers: it cuts the trials into batches, and each batch owns the stream
+that its index gives it. So counts do not depend on who rolls what, or when.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from dicesim.choices import (
+    BIT_GENERATORS,
+    METHODS,
+    BitGeneratorName,
+    Method,
+    require_choice,
+)
+from dicesim.errors import LimitError, ParameterError
+from dicesim.expression import INT64_MAX, Expression, check_limits
+from dicesim.limits import Limits
+
+RNG = int | np.random.SeedSequence | np.random.Generator | None
+
+# Fresh seeds stay below this, so that JSON and JavaScript keep every digit.
+_FRESH_SEEDS: Final = 2**53
+_MULTINOMIAL_TRIALS: Final = 10**15
+_BATCHES: Final = 16
+_LEAST_BATCH: Final = 2**16
+_GREATEST_BATCH: Final = 2**22
+# Dice of a batch: a twentieth of a second, so that progress and interruption stay prompt.
+_BATCH_DICE: Final = 2**25
+
+
+class Batch(NamedTuple):
+    """A fixed run of trials that owns one stream."""
+
+    index: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that the counts of a run depend on.
+
+    Parameters
+    ----------
+    expression : Expression
+    n : int
+        Number of trials.
+    seed : int
+        Replays the run.
+    batch_size : int
+        Trials of every batch but the last.
+    method : {"roll", "multinomial"}
+    bit_generator : {"SFC64", "PCG64DXSM", "Philox", "MT19937"}
+
+    Examples
+    --------
+    >>> plan = Plan(Constant(1), n=10, seed=42, batch_size=4)
+    >>> [plan.batch(index).size for index in range(plan.batches)]
+    [4, 4, 2]
+    """
+
+    expression: Expression
+    n: int
+    seed: int
+    batch_size: int
+    method: Method = "roll"
+    bit_generator: BitGeneratorName = "SFC64"
+
+    @property
+    def batches(self) -> int:
+        """Number of batches."""
+        return -(-self.n // self.batch_size)
+
+    def batch(self, index: int) -> Batch:
+        """Return the batch with this index."""
+        return Batch(index, min(self.batch_size, self.n - index * self.batch_size))
+
+    def generator(self, index: int) -> np.random.Generator:
+        """Return the random numbers of a batch, from their beginning."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(index,))
+        bit_generator = getattr(np.random, self.bit_generator)
+        return np.random.Generator(bit_generator(sequence))
+
+
+def make_plan(
+    expression: Expression,
+    n: int,
+    *,
+    rng: RNG = None,
+    method: Method = "roll",
+    batch_size: int | None = None,
+    bit_generator: BitGeneratorName = "SFC64",
+    limits: Limits,
+) -> Plan:
+    """Check everything that a plan holds, and settle what was left open.
+
+    Raises
+    ------
+    ParameterError
+        `n`, `rng`, `method`, `batch_size` or `bit_generator` cannot be used.
+    LimitError
+        The expression, the batch or the whole run is beyond a limit.
+    """
+    require_choice("method", method, METHODS)
+    require_choice("bit_generator", bit_generator, BIT_GENERATORS)
+    n = whole_number("n", n)
+    check_limits(expression, limits)
+    _check_work(expression, n, method, limits)
+    if batch_size is None:
+        batch_size = _batch_size(expression, n, method)
+    else:
+        batch_size = whole_number("batch_size", batch_size)
+        if method == "roll":
+            limits.check("batch_size", batch_size, "a batch would hold {} trials")
+    return Plan(expression, n, settle_seed(rng), batch_size, method, bit_generator)
+
+
+def whole_number(parameter: str, value: Any) -> int:
+    """Return `value` as a plain int, or refuse what is no whole number from 1 to 2**63 - 1.
+
+    Raises
+    ------
+    ParameterError
+        For a boolean and a float with a fraction, too.
+    """
+    integral = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if integral or (isinstance(value, float) and value.is_integer()):
+        if 1 <= value <= INT64_MAX:
+            return int(value)
+        reason = f"is beyond {INT64_MAX} (2**63 - 1)" if value > 0 else "is less than 1"
+    else:
+        reason = "is not a whole number"
+    raise ParameterError(
+        f"{parameter}: {value!r} {reason}; write a whole number of at least 1", parameter=parameter
+    )
+
+
+def settle_seed(rng: RNG) -> int:
+    """Reduce whatever stands for randomness to the one integer that replays the run.
+
+    An int is itself. A `SeedSequence` gives a word of its state, since spawned children share
+    their entropy; a `Generator` gives one draw; None gives a fresh seed below 2**53.
+
+    Raises
+    ------
+    ParameterError
+        The value is none of these, or negative.
+
+    Examples
+    --------
+    >>> settle_seed(42)
+    42
+    """
+    match rng:
+        case None:
+            return secrets.randbelow(_FRESH_SEEDS)
+        case np.random.SeedSequence():
+            return int(rng.generate_state(1, np.uint64)[0]) % _FRESH_SEEDS
+        case np.random.Generator():
+            return int(rng.integers(_FRESH_SEEDS))
+        case int() | np.integer() if not isinstance(rng, bool) and rng >= 0:
+            return int(rng)
+    raise ParameterError(
+        f"rng: {rng!r} is no seed; write an integer of at least 0, or hand in a "
+        "numpy.random.Generator or SeedSequence",
+        parameter="rng",
+    )
+
+
+def _check_work(expression: Expression, n: int, method: Method, limits: Limits) -> None:
+    if method == "multinomial":
+        if n > _MULTINOMIAL_TRIALS:
+            raise LimitError(
+                f"n: {n:,} trials are beyond the {_MULTINOMIAL_TRIALS:,} up to which the "
+                "multinomial method is exact; write a smaller n",
+                limit="work",
+            )
+        return
+    limits.check(
+        "work",
+        max(expression.price, 1) * n,
+        "the run would roll {} dice",
+        "use --method multinomial (method='multinomial'), whose cost does not grow with n, or ",
+    )
+
+
+def _batch_size(expression: Expression, n: int, method: Method) -> int:
+    size = max(-(-n // _BATCHES), _LEAST_BATCH)
+    if method == "multinomial":
+        return size
+    affordable = max(_BATCH_DICE // max(expression.price, 1), 1)
+    return min(size, _GREATEST_BATCH, affordable)

@@ -1,0 +1,266 @@
+"""Probability mass functions with exact integer weights."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Final
+
+from dicesim.condition import Condition
+from dicesim.errors import ParameterError
+
+# Fractions with more digits than this are not printed: nobody reads them.
+MAX_DIGITS: Final = 100
+
+
+class PMF(Mapping[int, Fraction]):
+    """The exact law of a total: its support and an integer weight for each outcome.
+
+    A mapping from outcome to probability: ``pmf[18]`` is a `fractions.Fraction`, and 0 for
+    what cannot occur. Two of them are equal where the laws are.
+
+    Parameters
+    ----------
+    weights : mapping of int to int
+        Weight of each outcome, at least 0; outcomes of weight 0 are left out, and common factors
+        of the weights cancelled.
+
+    Attributes
+    ----------
+    outcomes : tuple of int
+        The support, ascending.
+    weights : tuple of int
+        Weight of each outcome, positive.
+
+    Raises
+    ------
+    ParameterError
+        A weight is negative, or none is positive.
+
+    Examples
+    --------
+    >>> coins = PMF({0: 1, 1: 2, 2: 1})
+    >>> coins[1], coins.mean, coins.probability(">= 1")
+    (Fraction(1, 2), 1.0, Fraction(3, 4))
+    """
+
+    outcomes: tuple[int, ...]
+    weights: tuple[int, ...]
+
+    def __init__(self, weights: Mapping[int, int]) -> None:
+        pairs = sorted((outcome, weight) for outcome, weight in weights.items() if weight)
+        if not pairs or any(weight < 0 for _, weight in pairs):
+            raise ParameterError(
+                "weights: a distribution needs a positive weight, and none that is negative",
+                parameter="weights",
+            )
+        common = math.gcd(*(weight for _, weight in pairs))
+        self.outcomes = tuple(outcome for outcome, _ in pairs)
+        self.weights = tuple(weight // common for _, weight in pairs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__:
+            raise AttributeError(f"a PMF never changes; {name} cannot be set")
+        super().__setattr__(name, value)
+
+    def __getitem__(self, outcome: int) -> Fraction:
+        return Fraction(self.weight(outcome), self.total)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def __contains__(self, outcome: object) -> bool:
+        return outcome in self._weight
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PMF):
+            return NotImplemented
+        return self.outcomes == other.outcomes and self.weights == other.weights
+
+    def __hash__(self) -> int:
+        return hash((self.outcomes, self.weights))
+
+    def __repr__(self) -> str:
+        if len(self) > 12:
+            low, high = self.outcomes[0], self.outcomes[-1]
+            return f"PMF(<{len(self)} outcomes, {low} to {high}>)"
+        return f"PMF({self._weight})"
+
+    @cached_property
+    def _weight(self) -> dict[int, int]:
+        return dict(zip(self.outcomes, self.weights, strict=True))
+
+    @cached_property
+    def _cumulative(self) -> list[int]:
+        return list(accumulate(self.weights))
+
+    @cached_property
+    def total(self) -> int:
+        """Sum of the weights: the common denominator of all probabilities."""
+        return sum(self.weights)
+
+    @cached_property
+    def exact_mean(self) -> Fraction:
+        """The mean, as a fraction."""
+        return Fraction(
+            sum(x * w for x, w in zip(self.outcomes, self.weights, strict=True)), self.total
+        )
+
+    @cached_property
+    def exact_variance(self) -> Fraction:
+        """The variance, as a fraction."""
+        square = sum(x * x * w for x, w in zip(self.outcomes, self.weights, strict=True))
+        return Fraction(square, self.total) - self.exact_mean**2
+
+    @property
+    def mean(self) -> float:
+        """The mean, rounded once."""
+        return float(self.exact_mean)
+
+    @property
+    def std(self) -> float:
+        """The standard deviation."""
+        return math.sqrt(self.exact_variance)
+
+    @property
+    def likeliest(self) -> int:
+        """The least of the outcomes that have the greatest probability."""
+        return self.outcomes[self.weights.index(max(self.weights))]
+
+    def probability(self, condition: str) -> Fraction:
+        """Probability that the total meets a comparison, such as ``">= 9"``.
+
+        Raises
+        ------
+        ParameterError
+            The text is no comparison.
+        """
+        holds = Condition.parse(condition).holds
+        return Fraction(sum(w for x, w in self._weight.items() if holds(x)), self.total)
+
+    def at_most(self) -> list[Fraction]:
+        """Probability of each outcome or less, in the order of the support."""
+        return [Fraction(weight, self.total) for weight in self._cumulative]
+
+    def at_least(self) -> list[Fraction]:
+        """Probability of each outcome or more, in the order of the support."""
+        pairs = zip(self._cumulative, self.weights, strict=True)
+        return [Fraction(self.total - below + weight, self.total) for below, weight in pairs]
+
+    def quantile(self, q: float | Fraction) -> int:
+        """Return the least outcome whose cumulative probability reaches `q`.
+
+        Raises
+        ------
+        ParameterError
+            `q` lies outside 0 to 1.
+        """
+        return quantile(self.outcomes, self._cumulative, q)
+
+    def convolve(self, other: PMF) -> PMF:
+        """Law of the sum of two independent totals.
+
+        Kronecker substitution: each law is one large integer, whose slots are wide enough that
+        the product cannot carry from one into the next, so that a single multiplication gives all
+        the weights. Gaps in the support cost a slot each, so wide and sparse laws go pair by pair.
+        """
+        slots = self._span + other._span - 1
+        if slots > 8 * len(self) * len(other):
+            return self._convolve_pairs(other)
+        width = ((self.total * other.total).bit_length() + 7) // 8
+        product = self._packed(width) * other._packed(width)
+        raw = product.to_bytes(width * slots, "little")
+        low = self.outcomes[0] + other.outcomes[0]
+        return PMF(
+            {
+                low + slot: int.from_bytes(raw[slot * width : (slot + 1) * width], "little")
+                for slot in range(slots)
+            }
+        )
+
+    @property
+    def _span(self) -> int:
+        return self.outcomes[-1] - self.outcomes[0] + 1
+
+    def _packed(self, width: int) -> int:
+        raw = bytearray(width * self._span)
+        for outcome, weight in self._weight.items():
+            start = (outcome - self.outcomes[0]) * width
+            raw[start : start + width] = weight.to_bytes(width, "little")
+        return int.from_bytes(raw, "little")
+
+    def _convolve_pairs(self, other: PMF) -> PMF:
+        weights: dict[int, int] = {}
+        for x, v in self._weight.items():
+            for y, w in other._weight.items():
+                weights[x + y] = weights.get(x + y, 0) + v * w
+        return PMF(weights)
+
+    def multiply(self, other: PMF) -> PMF:
+        """Law of the product of two independent totals."""
+        weights: dict[int, int] = {}
+        for x, v in self._weight.items():
+            for y, w in other._weight.items():
+                weights[x * y] = weights.get(x * y, 0) + v * w
+        return PMF(weights)
+
+    def negate(self) -> PMF:
+        """Law of the total with its sign changed."""
+        return PMF({-outcome: weight for outcome, weight in self._weight.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: ``mean``, ``std``, ``outcomes`` with probability and exact fraction.
+
+        Examples
+        --------
+        >>> PMF({0: 1, 1: 1}).to_dict()["outcomes"][0]
+        {'outcome': 0, 'probability': 0.5, 'exact': '1/2'}
+        """
+        return {
+            "mean": self.mean,
+            "std": self.std,
+            "outcomes": [
+                {"outcome": outcome, "probability": weight / self.total, "exact": self.exact(outcome)}
+                for outcome, weight in self._weight.items()
+            ],
+        }
+
+    def weight(self, outcome: int) -> int:
+        """Weight of an outcome: 0 for what cannot occur."""
+        return self._weight.get(outcome, 0)
+
+    def exact(self, outcome: int) -> str | None:
+        """Probability of an outcome in lowest terms, as ``"1/36"``; None where it is too long."""
+        if self.total >= 10**MAX_DIGITS:
+            return None
+        numerator, denominator = self[outcome].as_integer_ratio()
+        return f"{numerator}/{denominator}"
+
+
+def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Fraction) -> int:
+    """Return the least outcome whose cumulative weight reaches the share `q` of all weight.
+
+    Parameters
+    ----------
+    outcomes : sequence of int
+        Ascending.
+    cumulative : sequence of int
+        Running sums of the weights of the outcomes, which are positive.
+    q : float or Fraction
+        Share of the weight, from 0 to 1.
+
+    Raises
+    ------
+    ParameterError
+        `q` lies outside 0 to 1.
+    """
+    if not 0 <= q <= 1:
+        raise ParameterError(f"q: {q!r} is no share; write a number from 0 to 1", parameter="q")
+    return outcomes[bisect_left(cumulative, Fraction(q) * cumulative[-1])]

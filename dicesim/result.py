@@ -1,0 +1,328 @@
+"""What a run found: counts, estimates with their uncertainty, the check, and the one JSON form."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from itertools import accumulate
+from typing import Any, Final
+
+import numpy as np
+import scipy
+from scipy import special
+
+from dicesim._version import __version__
+from dicesim.condition import Condition
+from dicesim.drawing import csv_text, svg_histogram
+from dicesim.errors import ParameterError
+from dicesim.notation import describe, unparse
+from dicesim.plan import Plan
+from dicesim.pmf import PMF, quantile
+from dicesim.tally import Tally
+from dicesim.validation import ALARM, Check, goodness_of_fit, z_score
+
+SCHEMA: Final = "dicesim.run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its uncertainty.
+
+    Parameters
+    ----------
+    value : float
+    standard_error : float
+    interval : tuple of float
+        Lower and upper end, at the level that was asked for.
+    """
+
+    value: float
+    standard_error: float
+    interval: tuple[float, float]
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a run.
+
+    Figures that are not defined (the spread of a single trial, anything of none) are None.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was asked for; its seed replays the run.
+    tally : Tally
+        What came.
+    executor, aggregation : str
+        How it was rolled; the counts do not depend on it.
+    workers : int or None
+        None where an executor was handed in that does not tell.
+    start_method : str or None
+    elapsed_seconds : float
+        From the first task to the last outcome, the start of workers included.
+    pmf : PMF or None
+        The exact distribution, where there is one.
+    exact_unavailable : str
+        Why there is none.
+    alpha : float
+        Alarm level of the check.
+    notes : tuple of str
+        What the user should know, such as an option that had no effect.
+    """
+
+    plan: Plan
+    tally: Tally
+    executor: str
+    aggregation: str
+    workers: int | None
+    start_method: str | None
+    elapsed_seconds: float
+    pmf: PMF | None
+    exact_unavailable: str = ""
+    alpha: float = ALARM
+    notes: tuple[str, ...] = ()
+
+    @property
+    def expression(self) -> str:
+        """The expression in canonical notation."""
+        return unparse(self.plan.expression)
+
+    @property
+    def seed(self) -> int:
+        """Handed back as ``rng``, replays the run."""
+        return self.plan.seed
+
+    @property
+    def n(self) -> int:
+        """Number of trials that were rolled."""
+        return self.tally.total
+
+    @property
+    def requested_n(self) -> int:
+        """Number of trials that were asked for."""
+        return self.plan.n
+
+    @property
+    def complete(self) -> bool:
+        """Whether all trials were rolled."""
+        return self.n == self.requested_n
+
+    @cached_property
+    def counts(self) -> Counter[int]:
+        """How often each total occurred, ascending."""
+        return self.tally.counter()
+
+    @property
+    def unique(self) -> int:
+        """Number of different totals that occurred."""
+        return self.tally.unique
+
+    @property
+    def trials_per_second(self) -> float:
+        """Trials rolled per second of elapsed time."""
+        return self.n / max(self.elapsed_seconds, 1e-9)
+
+    @cached_property
+    def _sums(self) -> tuple[int, int]:
+        pairs = self.counts.items()
+        return sum(x * count for x, count in pairs), sum(x * x * count for x, count in pairs)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the totals."""
+        return self._sums[0] / self.n if self.n else None
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation of the totals, with n - 1."""
+        if self.n < 2:
+            return None
+        first, second = self._sums
+        return math.sqrt((self.n * second - first * first) / (self.n * (self.n - 1)))
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error of the mean."""
+        return None if self.std is None else self.std / math.sqrt(self.n)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float] | None:
+        """Confidence interval of the mean, from Student's distribution.
+
+        Parameters
+        ----------
+        level : float, optional
+            Confidence, between 0 and 1.
+
+        Raises
+        ------
+        ParameterError
+            The level is not between 0 and 1.
+        """
+        tail = _upper_tail(level)
+        if self.mean is None or self.standard_error is None:
+            return None
+        half = float(special.stdtrit(self.n - 1, tail)) * self.standard_error
+        return self.mean - half, self.mean + half
+
+    def probability(self, condition: str, level: float = 0.95) -> Estimate | None:
+        """Estimate the probability that the total meets a comparison, such as ``">= 9"``.
+
+        The interval is Wilson's, which holds for rare and for missing outcomes too (E. B. Wilson,
+        "Probable inference ...", Journal of the American Statistical Association 22, 1927).
+
+        Parameters
+        ----------
+        condition : str
+            A comparison operator and a whole number; a bare number means ``==``.
+        level : float, optional
+            Confidence of the interval, between 0 and 1.
+
+        Raises
+        ------
+        ParameterError
+            The condition cannot be read, or the level is not between 0 and 1.
+        """
+        z = float(special.ndtri(_upper_tail(level)))
+        holds = Condition.parse(condition).holds
+        if not self.n:
+            return None
+        share = int(self.tally.counts[holds(self.tally.outcomes)].sum()) / self.n
+        spread = 1 + z * z / self.n
+        middle = (share + z * z / (2 * self.n)) / spread
+        half = z / spread * math.sqrt(share * (1 - share) / self.n + (z / (2 * self.n)) ** 2)
+        return Estimate(
+            share,
+            math.sqrt(share * (1 - share) / self.n),
+            (max(0.0, middle - half), min(1.0, middle + half)),
+        )
+
+    def quantile(self, q: float) -> int | None:
+        """Return the least total that at least a share `q` of the trials did not exceed.
+
+        Raises
+        ------
+        ParameterError
+            `q` lies outside 0 to 1.
+        """
+        if not self.n:
+            return None
+        return quantile(list(self.counts), list(accumulate(self.counts.values())), q)
+
+    @property
+    def check_unavailable(self) -> str:
+        """Why there is no check; empty where there is one."""
+        if self.pmf is None:
+            return self.exact_unavailable
+        if len(self.pmf) == 1:
+            return "there is only one possible outcome"
+        return "" if self.n else "nothing was rolled"
+
+    @cached_property
+    def check(self) -> Check | None:
+        """Goodness of fit against the exact distribution, or None (see `check_unavailable`)."""
+        if self.pmf is None or self.check_unavailable:
+            return None
+        return goodness_of_fit(self.tally, self.pmf, self.alpha)
+
+    @cached_property
+    def outcomes(self) -> list[dict[str, Any]]:
+        """A row for each outcome: of the whole support where it is known, else what occurred."""
+        if self.pmf is None:
+            support = list(self.counts)
+        else:
+            support = sorted({*self.pmf.outcomes, *self.counts})
+        return [self._row(outcome) for outcome in support]
+
+    def _row(self, outcome: int) -> dict[str, Any]:
+        count, weight = self.counts[outcome], 0
+        expected = z = exact = None
+        if self.pmf is not None:
+            weight = self.pmf.weight(outcome)
+            expected = weight / self.pmf.total
+            exact = self.pmf.exact(outcome)
+            if weight and self.n:
+                z = z_score(count, self.n, weight, self.pmf.total)
+        return {
+            "outcome": outcome,
+            "count": count,
+            "observed": count / self.n if self.n else None,
+            "expected": expected,
+            "exact": exact,
+            "z": z,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the one form that library, command line and service share."""
+        return {
+            "schema": SCHEMA,
+            "expression": self.expression,
+            "n": self.n,
+            "requested_n": self.requested_n,
+            "complete": self.complete,
+            "seed": self.seed,
+            "method": self.plan.method,
+            "bit_generator": self.plan.bit_generator,
+            "batch_size": self.plan.batch_size,
+            "batches": self.plan.batches,
+            "executor": self.executor,
+            "workers": self.workers,
+            "start_method": self.start_method,
+            "aggregation": self.aggregation,
+            "elapsed_seconds": self.elapsed_seconds,
+            "trials_per_second": self.trials_per_second,
+            "unique": self.unique,
+            "mean": self.mean,
+            "std": self.std,
+            "standard_error": self.standard_error,
+            "outcomes": self.outcomes,
+            "check": self.check.to_dict() if self.check else None,
+            "check_unavailable": self.check_unavailable or None,
+            "versions": versions(),
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON text; figures that are not defined are null."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def to_csv(self) -> str:
+        """`outcomes` as CSV text."""
+        return csv_text(self.outcomes)
+
+    def _repr_html_(self) -> str:
+        title = f"{describe(self.plan.expression)}: {self.n:,} trials, seed {self.seed}"
+        rows = self.outcomes
+        picture = svg_histogram(
+            [str(row["outcome"]) for row in rows],
+            [row["observed"] or 0.0 for row in rows],
+            None if self.pmf is None else [row["expected"] for row in rows],
+            title=title,
+        )
+        verdict = f"{self.check.verdict}: {self.check.explanation}" if self.check else ""
+        return f"<div><p>{escape(title)}</p>{picture}<p>{escape(verdict)}</p></div>"
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that counts depend on, and of Python."""
+    return {
+        "dicesim": __version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _upper_tail(level: float) -> float:
+    if not 0 < level < 1:
+        raise ParameterError(
+            f"level: {level!r} is no confidence; write a number between 0 and 1, such as 0.95",
+            parameter="level",
+        )
+    return (1 + level) / 2

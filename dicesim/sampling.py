@@ -1,0 +1,204 @@
+"""The simulator: an expression and a generator in, totals or counts out.
+
+Trials are drawn in blocks whose size depends on the expression alone, so that `totals` and `counts`
+of one stream agree roll for roll. A block is die-major (dice × trials) in the smallest type that
+holds the faces, and small enough to stay in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicesim.expression import Constant, Dice, Expression, Negate, Product, Sum
+from dicesim.pmf import PMF
+from dicesim.tally import Integers, Tally, bincount
+
+# Trials in a block, and rows of dice drawn at once: measured once, and part of the stream.
+_BLOCK: Final = 2**15
+_ROWS: Final = 64
+# Totals this far apart at most are counted in one table for the whole batch.
+_TABLE: Final = 2**16
+
+_FACES: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
+_TOTALS: Final = (np.int8, np.int16, np.int32, np.int64)
+
+Block: TypeAlias = NDArray[np.signedinteger[Any]]
+
+
+def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
+    """Roll an expression and return the total of each trial.
+
+    Parameters
+    ----------
+    expression : Expression
+    rng : numpy.random.Generator
+    size : int
+        Number of trials.
+
+    Returns
+    -------
+    ndarray of int64, shape (size,)
+
+    Examples
+    --------
+    >>> rolled = totals(Dice(2, 6), np.random.default_rng(1), 1000)
+    >>> rolled.shape, int(rolled.min()), int(rolled.max())
+    ((1000,), 2, 12)
+    """
+    rolled = np.empty(size, dtype=np.int64)
+    start = 0
+    for block in _blocks(expression, rng, size):
+        rolled[start : start + len(block)] = block
+        start += len(block)
+    return rolled
+
+
+def counts(expression: Expression, rng: np.random.Generator, size: int) -> Tally:
+    """Roll an expression and count the totals: `bincount` of `totals`, in less memory.
+
+    Parameters
+    ----------
+    expression : Expression
+    rng : numpy.random.Generator
+    size : int
+        Number of trials.
+
+    Returns
+    -------
+    Tally
+    """
+    low, high = expression.bounds
+    width = high - low + 1
+    if width > _TABLE:
+        return bincount(totals(expression, rng, size))
+    table = np.zeros(width, dtype=np.int64)
+    for block in _blocks(expression, rng, size):
+        table += np.bincount(np.subtract(block, low, dtype=np.intp), minlength=width)
+    return Tally.from_table(low, table)
+
+
+def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
+    """Draw the counts of `size` trials from an exact distribution in one step.
+
+    The law is that of `size` independent rolls, at a cost that does not depend on `size`. Outcomes
+    are drawn one after another as binomials of what remains; the conditional probabilities come
+    from whole tail weights, so that they do not lose digits as the tail shrinks (Devroye,
+    "Non-Uniform Random Variate Generation", 1986, section XI.1.4).
+
+    Parameters
+    ----------
+    pmf : PMF
+    rng : numpy.random.Generator
+    size : int
+        Number of trials, at most 10**15.
+
+    Returns
+    -------
+    Tally
+
+    Examples
+    --------
+    >>> multinomial(PMF({0: 1, 1: 1}), np.random.default_rng(1), 10**15).total
+    1000000000000000
+    """
+    drawn = {}
+    tail = pmf.total
+    for outcome, weight in zip(pmf.outcomes, pmf.weights, strict=True):
+        drawn[outcome] = int(rng.binomial(size, weight / tail))
+        size -= drawn[outcome]
+        tail -= weight
+        if not size:
+            break
+    return Tally.of(drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """One trial with its faces.
+
+    Parameters
+    ----------
+    total : int
+    pools : tuple of (Dice, tuple of int)
+        Each pool with its faces, in the order in which they are written.
+    """
+
+    total: int
+    pools: tuple[tuple[Dice, tuple[int, ...]], ...]
+
+
+def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
+    """Evaluate one trial and keep the faces.
+
+    Parameters
+    ----------
+    expression : Expression
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Roll
+    """
+    pools = []
+
+    def roll(dice: Dice) -> Block:
+        faces = rng.integers(1, dice.sides, size=(dice.count, 1), endpoint=True)
+        pools.append((dice, tuple(faces.ravel().tolist())))
+        return faces.sum(axis=0, dtype=np.int64)
+
+    total = _evaluate(expression, roll, 1)
+    return Roll(int(total[0]), tuple(pools))
+
+
+def _blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:
+    for start in range(0, size, _BLOCK):
+        trials = min(_BLOCK, size - start)
+        yield _evaluate(expression, partial(_roll, rng=rng, trials=trials), trials)
+
+
+def _evaluate(expression: Expression, roll: Callable[[Dice], Block], trials: int) -> Block:
+    """Totals of a block of trials, where `roll` gives the totals of a pool."""
+    match expression:
+        case Constant(value):
+            return np.full(trials, value, dtype=_dtype(expression))
+        case Dice():
+            return roll(expression)
+        case Negate(operand):
+            dtype = _dtype(expression, operand)
+            return np.negative(_evaluate(operand, roll, trials), dtype=dtype)
+        case Sum(terms) | Product(terms):
+            combine = np.add if isinstance(expression, Sum) else np.multiply
+            dtype = _dtype(expression, *terms)
+            parts = (_evaluate(term, roll, trials) for term in terms)
+            return reduce(partial(combine, dtype=dtype), parts)
+
+
+def _roll(dice: Dice, rng: np.random.Generator, trials: int) -> Block:
+    """Totals of a pool, drawn a few rows of dice at a time, faces counted from 0."""
+    dtype = _dtype(dice)
+    total = np.full(trials, dice.count, dtype=dtype)
+    faces = next(kind for kind in _FACES if dice.sides - 1 <= np.iinfo(kind).max)
+    for start in range(0, dice.count, _ROWS):
+        rows = min(_ROWS, dice.count - start)
+        drawn = rng.integers(0, dice.sides, size=(rows, trials), dtype=faces)
+        total += drawn.sum(axis=0, dtype=dtype)
+    return total
+
+
+def _dtype(*expressions: Expression) -> type[np.signedinteger[Any]]:
+    """Smallest type that holds every total of every one of the expressions.
+
+    A partial sum may wrap around in it: arithmetic modulo a power of two ends right all the same.
+    """
+    low = min(expression.bounds[0] for expression in expressions)
+    high = max(expression.bounds[1] for expression in expressions)
+    for kind in _TOTALS:
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return kind
+    raise AssertionError("every node keeps its totals within 64 bits")

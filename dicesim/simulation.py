@@ -1,0 +1,442 @@
+"""The entry points: plan, executor, aggregation, result."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from typing import Final, NamedTuple, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicesim.choices import (
+    AGGREGATIONS,
+    EXECUTORS,
+    Aggregation,
+    BitGeneratorName,
+    ExecutorName,
+    Method,
+    StartMethod,
+    require_choice,
+)
+from dicesim.distribution import exact
+from dicesim.errors import ExactUnavailable, ExecutionError, ParameterError
+from dicesim.execution import (
+    TASKS_PER_WORKER,
+    BatchRecord,
+    Executor,
+    FuturesExecutor,
+    Job,
+    Outcome,
+    Schedule,
+    SerialExecutor,
+)
+from dicesim.expression import Expression, check_limits
+from dicesim.limits import Limits
+from dicesim.notation import parse
+from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
+from dicesim.pmf import PMF
+from dicesim.pool import PoolExecutor
+from dicesim.processes import ProcessExecutor
+from dicesim.result import Result
+from dicesim.sampling import Roll, roll_once, totals
+from dicesim.shared import SharedCounters
+from dicesim.tally import Tally
+from dicesim.validation import ALARM
+from dicesim.workers import UNGUARDED, importing_main, inside_daemon, settle_start_method
+
+# Dice that one process rolls in the time that starting workers takes.
+_WORTH_WORKERS: Final = 2 * 10**7
+# How much dearer a trial is where every total becomes a Python object.
+_OBJECT_PRICE: Final = 10
+
+ExecutorLike = (
+    ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
+)
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    done: int
+    requested: int
+    elapsed_seconds: float
+
+
+class Cancel(Protocol):
+    """Anything that can be asked whether to stop, such as a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+
+
+def run(
+    expression: str | Expression = "2d6",
+    n: int = 1_000_000,
+    *,
+    rng: RNG = None,
+    method: Method = "roll",
+    executor: ExecutorLike = "auto",
+    workers: int | None = None,
+    start_method: StartMethod | None = None,
+    aggregation: Aggregation = "bincount",
+    batch_size: int | None = None,
+    bit_generator: BitGeneratorName = "SFC64",
+    alpha: float = ALARM,
+    progress: Callable[[Progress], None] | None = None,
+    trace: Callable[[BatchRecord], None] | None = None,
+    cancel: Cancel | None = None,
+    limits: Limits | None = None,
+) -> Result:
+    """Roll an expression many times, and hold the counts against its exact distribution.
+
+    The counts depend on expression, n, seed, batch size, method and bit generator alone: not on
+    executor, aggregation, number of workers or start method.
+
+    Parameters
+    ----------
+    expression : str or Expression, optional
+        Notation such as ``"3d6+1d8"``.
+    n : int, optional
+        Number of trials.
+    rng : int, SeedSequence, Generator or None, optional
+        Reduced to one integer, ``result.seed``, that replays the run.
+    method : {"roll", "multinomial"}, optional
+        ``roll`` rolls every die; ``multinomial`` draws the counts of a batch from the exact
+        distribution in one step.
+    executor : str, concurrent.futures.Executor, or callable, optional
+        ``auto``, ``serial``, ``threads``, ``process`` or ``pool``; an executor, which is left
+        open; or a function that makes one, which is closed, and made anew if it breaks.
+    workers : int, optional
+        Number of workers; by default one for each processor.
+    start_method : {"fork", "forkserver", "spawn"}, optional
+        How processes are started.
+    aggregation : {"bincount", "counter", "groupby", "shared"}, optional
+        How totals are counted; ``shared`` uses counters behind a lock.
+    batch_size : int, optional
+        Trials in a batch.
+    bit_generator : {"SFC64", "PCG64DXSM", "Philox", "MT19937"}, optional
+        Name of a bit generator of `numpy.random`.
+    alpha : float, optional
+        p-value below which the check raises the alarm.
+    progress : callable, optional
+        Called with a `Progress` about twenty times a second.
+    trace : callable, optional
+        Called with a `BatchRecord` for each batch: where it was rolled.
+    cancel : object with ``is_set()``, optional
+        Once it is set, the run stops with what it has.
+    limits : Limits, optional
+        Ceilings that refuse runaway work.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    NotationError
+        The expression cannot be read.
+    ParameterError
+        An argument cannot be used, or not with the others.
+    LimitError
+        The work is beyond a limit.
+    ExactUnavailable
+        The method is multinomial, and there is no exact distribution.
+    ExecutionError
+        The run could not finish; ``partial`` has what was finished.
+
+    Examples
+    --------
+    >>> result = run("2d6", n=36_000, rng=42)
+    >>> result.n, result.unique, result.check.verdict
+    (36000, 11, 'consistent')
+    """
+    if importing_main():
+        raise SystemExit(UNGUARDED)
+    limits = limits or Limits()
+    require_choice("aggregation", aggregation, AGGREGATIONS)
+    if not 0 < alpha < 1:
+        raise ParameterError(
+            f"alpha: {alpha!r} is no alarm level; write a number between 0 and 1", parameter="alpha"
+        )
+    tree = _as_expression(expression)
+    plan = make_plan(
+        tree,
+        n,
+        rng=rng,
+        method=method,
+        batch_size=batch_size,
+        bit_generator=bit_generator,
+        limits=limits,
+    )
+    _check_aggregation(plan, aggregation, executor)
+    team = _settle_executor(plan, executor, workers, start_method, aggregation, limits)
+    pmf, reason = _exact_or_reason(plan, limits)
+    draft = Result(
+        plan=plan,
+        tally=Tally.of({}),
+        executor=team.name,
+        aggregation=aggregation,
+        workers=team.workers,
+        start_method=team.start_method,
+        elapsed_seconds=0.0,
+        pmf=pmf,
+        exact_unavailable=reason,
+        alpha=alpha,
+        notes=_notes(team, workers, start_method),
+    )
+    return _Run(draft, team, progress, trace, cancel).finish()
+
+
+@dataclass
+class _Run:
+    """A run on its way, from the draft of its result to the result."""
+
+    draft: Result
+    team: Executor
+    progress: Callable[[Progress], None] | None
+    trace: Callable[[BatchRecord], None] | None
+    cancel: Cancel | None
+
+    def finish(self) -> Result:
+        """Take outcomes until all are there, or the caller has enough."""
+        plan = self.draft.plan
+        window = 2 * TASKS_PER_WORKER * (self.team.workers or os.cpu_count() or 1)
+        counters = self._counters(window)
+        # A batch in shared counters is marked by itself, so that it is a task by itself.
+        schedule = Schedule(plan, window, task_size=1 if counters else None)
+        pmf = self.draft.pmf if plan.method == "multinomial" else None
+        job = Job(plan, self.draft.aggregation, pmf, counters)
+        start = time.perf_counter()
+        tally, failure = Tally.of({}), None
+        try:
+            for part in self._parts(job, schedule, start):
+                tally += part
+        except ExecutionError as error:
+            failure = error
+        result = replace(
+            self.draft,
+            tally=counters.tally() if counters else tally,
+            elapsed_seconds=time.perf_counter() - start,
+        )
+        if failure is not None:
+            failure.partial = result
+            raise failure
+        return result
+
+    def _counters(self, window: int) -> SharedCounters | None:
+        if self.draft.aggregation != "shared":
+            return None
+        method = self.team.start_method
+        context = get_context(method) if method else None
+        return SharedCounters(self.draft.plan.expression, window, context)
+
+    def _parts(self, job: Job, schedule: Schedule, start: float) -> Iterator[Tally]:
+        done, plan = 0, job.plan
+        with closing(self._outcomes(job, schedule)) as outcomes:
+            for outcome in outcomes:
+                if outcome is not None:
+                    done = min(plan.n, outcome.task.batches.stop * plan.batch_size)
+                    if self.trace is not None:
+                        for record in outcome.records:
+                            self.trace(record)
+                    if outcome.tally is not None:
+                        yield outcome.tally
+                if self.progress is not None:
+                    self.progress(Progress(done, plan.n, time.perf_counter() - start))
+                if self.cancel is not None and self.cancel.is_set():
+                    return
+
+    def _outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+        return self.team.outcomes(job, schedule)
+
+
+def roll_dice(
+    expression: str | Expression, *, rng: RNG = None, limits: Limits | None = None
+) -> Roll:
+    """Roll an expression once, and keep the faces.
+
+    Parameters
+    ----------
+    expression : str or Expression
+    rng : int, SeedSequence, Generator or None, optional
+        A `Generator` is drawn from directly.
+    limits : Limits, optional
+
+    Returns
+    -------
+    Roll
+
+    Raises
+    ------
+    NotationError, ParameterError, LimitError
+        As for `run`.
+
+    Examples
+    --------
+    >>> one = roll_dice("2d6+1", rng=7)
+    >>> one.total == 1 + sum(one.pools[0][1])
+    True
+    """
+    tree = _as_expression(expression)
+    check_limits(tree, limits or Limits())
+    return roll_once(tree, _as_generator(rng))
+
+
+@overload
+def roll(
+    expression: str | Expression,
+    size: None = None,
+    *,
+    rng: RNG = None,
+    limits: Limits | None = None,
+) -> int: ...
+@overload
+def roll(
+    expression: str | Expression, size: int, *, rng: RNG = None, limits: Limits | None = None
+) -> NDArray[np.int64]: ...
+def roll(
+    expression: str | Expression,
+    size: int | None = None,
+    *,
+    rng: RNG = None,
+    limits: Limits | None = None,
+) -> int | NDArray[np.int64]:
+    """Roll an expression, and return the total or totals.
+
+    Parameters
+    ----------
+    expression : str or Expression
+    size : int, optional
+        Number of trials; a single total is returned without it.
+    rng : int, SeedSequence, Generator or None, optional
+        A `Generator` is drawn from directly.
+    limits : Limits, optional
+
+    Returns
+    -------
+    int or ndarray of int64, shape (size,)
+
+    Raises
+    ------
+    NotationError, ParameterError, LimitError
+        As for `run`.
+
+    Examples
+    --------
+    >>> roll("2d6", size=3, rng=1).shape
+    (3,)
+    """
+    tree = _as_expression(expression)
+    limits = limits or Limits()
+    check_limits(tree, limits)
+    number = 1 if size is None else whole_number("size", size)
+    limits.check("batch_size", number, "the array would hold {} totals", "use dicesim.run, or ")
+    rolled = totals(tree, _as_generator(rng), number)
+    return int(rolled[0]) if size is None else rolled
+
+
+def _as_expression(expression: str | Expression) -> Expression:
+    return parse(expression) if isinstance(expression, str) else expression
+
+
+def _as_generator(rng: RNG) -> np.random.Generator:
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.Generator(np.random.SFC64(settle_seed(rng)))
+
+
+def _exact_or_reason(plan: Plan, limits: Limits) -> tuple[PMF | None, str]:
+    try:
+        return exact(plan.expression, limits=limits), ""
+    except ExactUnavailable as error:
+        if plan.method == "multinomial":
+            raise ExactUnavailable(f"multinomial needs an exact distribution: {error}") from error
+        return None, str(error)
+
+
+def _check_aggregation(plan: Plan, aggregation: Aggregation, executor: ExecutorLike) -> None:
+    if plan.method == "multinomial" and aggregation in ("counter", "groupby"):
+        raise ParameterError(
+            f"aggregation: multinomial draws counts and has no totals for {aggregation}; choose "
+            "bincount or shared",
+            parameter="aggregation",
+        )
+    if aggregation == "shared" and not isinstance(executor, str):
+        raise ParameterError(
+            "aggregation: shared counters cannot be sent to an executor that was handed in; choose "
+            "bincount, or one of the named executors",
+            parameter="aggregation",
+        )
+
+
+def _settle_executor(
+    plan: Plan,
+    executor: ExecutorLike,
+    workers: int | None,
+    start_method: StartMethod | None,
+    aggregation: Aggregation,
+    limits: Limits,
+) -> Executor:
+    """Find or make what runs the tasks."""
+    if workers is not None:
+        workers = whole_number("workers", workers)
+        limits.check("workers", workers, "{} workers would be started")
+    if start_method is not None:
+        start_method = settle_start_method(start_method)
+    if isinstance(executor, concurrent.futures.Executor):
+        handed_in = executor
+        return FuturesExecutor(type(executor).__name__, lambda: handed_in, workers, owned=False)
+    if callable(executor):
+        return FuturesExecutor("futures", executor, workers)
+    require_choice("executor", executor, EXECUTORS)
+    number = min(workers or _processors(), plan.batches)
+    if executor == "auto":
+        asked = number > 1 and (workers is not None or start_method is not None)
+        executor = "process" if asked or _worth_workers(plan, aggregation, number) else "serial"
+        if inside_daemon():
+            executor = "serial"
+    if executor == "serial":
+        return SerialExecutor()
+    if executor == "threads":
+        return FuturesExecutor("threads", lambda: ThreadPoolExecutor(number), number)
+    if inside_daemon():
+        raise ParameterError(
+            f"executor: {executor} cannot start workers inside a worker process; choose serial, "
+            "threads or auto",
+            parameter="executor",
+        )
+    kind = ProcessExecutor if executor == "process" else PoolExecutor
+    return kind(number, settle_start_method(start_method))
+
+
+def _worth_workers(plan: Plan, aggregation: Aggregation, workers: int) -> bool:
+    if workers == 1 or plan.method == "multinomial":
+        return False
+    price = max(plan.expression.price, 1)
+    if aggregation in ("counter", "groupby"):
+        price += _OBJECT_PRICE
+    return price * plan.n > _WORTH_WORKERS
+
+
+def _processors() -> int:
+    """Count the processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _notes(team: Executor, workers: int | None, start_method: str | None) -> tuple[str, ...]:
+    notes = []
+    if start_method is not None and team.start_method is None:
+        notes.append(f"the start method {start_method} is not used: {team.name} starts no process")
+    if workers is not None and team.workers is not None and workers != team.workers:
+        reason = "is one worker" if team.name == "serial" else "has no more batches to share out"
+        notes.append(f"{workers} workers were asked for, {team.workers} used: {team.name} {reason}")
+    return tuple(notes)

@@ -1,0 +1,156 @@
+"""The life of a worker process: how it starts, what it must not catch, and when it must end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import connection, resource_tracker
+from multiprocessing.context import BaseContext
+from typing import Final
+
+from dicesim.choices import START_METHODS, StartMethod, require_choice
+from dicesim.errors import ExecutionError, ParameterError
+from dicesim.execution import Job, Outcome, Schedule, Task
+
+# Exit code of a worker whose script would start the run again while it is only being imported.
+UNGUARDED: Final = 73
+_GUARD_HINT: Final = (
+    "a script that calls dicesim.run has to do so under `if __name__ == '__main__':`, since workers "
+    "started by forkserver or spawn import it"
+)
+
+# Deaths in a row without a task done in between, after which a run gives up.
+_DEATHS: Final = 20
+
+# A process forked by another thread in the middle of this would inherit the wrong ends of pipes.
+_STARTING = threading.Lock()
+
+
+def settle_start_method(start_method: StartMethod | None) -> StartMethod:
+    """Check a start method, or choose one.
+
+    The choice is fork where that is safe and quiet: on Linux, before Python 3.12, in a process
+    without other threads. Elsewhere it is forkserver, or spawn where there is no forkserver.
+
+    Raises
+    ------
+    ParameterError
+        There is no such start method here.
+    """
+    available = multiprocessing.get_all_start_methods()
+    if start_method is None:
+        quiet = sys.platform == "linux" and sys.version_info < (3, 12)
+        if quiet and threading.active_count() == 1:
+            return "fork"
+        return "forkserver" if "forkserver" in available else "spawn"
+    require_choice("start_method", start_method, START_METHODS)
+    if start_method not in available:
+        raise ParameterError(
+            f"start_method: this system has no {start_method}; choose {' or '.join(available)}",
+            parameter="start_method",
+        )
+    return start_method
+
+
+def importing_main() -> bool:
+    """Tell whether this process is a worker that is still importing the parent's script."""
+    return getattr(multiprocessing.current_process(), "_inheriting", False)
+
+
+def inside_daemon() -> bool:
+    """Tell whether this process is a worker that may have no children."""
+    return multiprocessing.current_process().daemon
+
+
+@contextmanager
+def starting(context: BaseContext) -> Iterator[None]:
+    """Start processes without an interrupt in between, and without another thread doing the same.
+
+    A worker inherits the blocked SIGINT, and unblocks it once it ignores it.
+
+    Raises
+    ------
+    ExecutionError
+        The system will not start another process.
+    """
+    blockable = hasattr(signal, "pthread_sigmask")
+    with _STARTING:
+        if blockable:
+            if context.get_start_method() != "fork":
+                resource_tracker.ensure_running()  # starting it later would unblock SIGINT
+            previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        except (OSError, EOFError) as error:
+            raise ExecutionError(f"no worker could be started ({error!r}); {_GUARD_HINT}") from error
+        finally:
+            if blockable:
+                signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def prepare_worker() -> None:
+    """Make a process a worker: it leaves Ctrl-C to its parent, and does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, name="parent watcher", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end.
+
+    Its sentinel alone would not do: a process that the parent forks later inherits the other end.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        return
+    handles = [parent.sentinel]
+    if hasattr(os, "pidfd_open"):
+        try:
+            handles.append(os.pidfd_open(parent.pid))
+        except ProcessLookupError:
+            os._exit(1)
+        except OSError:
+            pass  # an old kernel, or a sandbox: the sentinel has to do
+    connection.wait(handles)
+    os._exit(1)
+
+
+def check_start(exitcode: int | None) -> None:
+    """Give up on workers that end by themselves while they start; a signal is no such end.
+
+    Raises
+    ------
+    ExecutionError
+        The worker exited by itself.
+    """
+    if exitcode == UNGUARDED:
+        raise ExecutionError(f"the script started a run inside its own workers; {_GUARD_HINT}")
+    if exitcode is not None and exitcode >= 0:
+        raise ExecutionError(f"a worker ended with exit code {exitcode} as it started; {_GUARD_HINT}")
+
+
+def settle(job: Job, schedule: Schedule, task: Task, *, blamed: bool) -> None:
+    """Decide about a task whose worker is dead: counted already, or to be run again."""
+    if job.counters and all(map(job.counters.holds, task.batches)):
+        schedule.done(Outcome(task))
+    else:
+        schedule.lost(task, blamed=blamed)
+
+
+def check_deaths(deaths: int) -> None:
+    """Give up after too many deaths in a row.
+
+    Raises
+    ------
+    ExecutionError
+        So many workers have died without a task done in between.
+    """
+    if deaths >= _DEATHS:
+        raise ExecutionError(f"{deaths} workers died in a row, and no batch was finished; gave up")
