@@ -18,40 +18,59 @@ from dicesim._version import __version__
 
 if TYPE_CHECKING:
     from dicesim.choices import (
-        AGGREGATIONS,
-        BIT_GENERATORS,
-        EXECUTORS,
-        METHODS,
-        START_METHODS,
-        Aggregation,
-        BitGeneratorName,
-        ExecutorName,
-        Method,
-        StartMethod,
+        AGGREGATIONS as AGGREGATIONS,
+        BIT_GENERATORS as BIT_GENERATORS,
+        EXECUTORS as EXECUTORS,
+        METHODS as METHODS,
+        START_METHODS as START_METHODS,
+        Aggregation as Aggregation,
+        BitGeneratorName as BitGeneratorName,
+        ExecutorName as ExecutorName,
+        Method as Method,
+        StartMethod as StartMethod,
     )
-    from dicesim.condition import Condition
-    from dicesim.distribution import exact
+    from dicesim.condition import Condition as Condition
+    from dicesim.distribution import exact as exact
     from dicesim.errors import (
-        DicesimError,
-        ExactUnavailable,
-        ExecutionError,
-        LimitError,
-        NotationError,
-        ParameterError,
+        DicesimError as DicesimError,
+        ExactUnavailable as ExactUnavailable,
+        ExecutionError as ExecutionError,
+        LimitError as LimitError,
+        NotationError as NotationError,
+        ParameterError as ParameterError,
     )
-    from dicesim.execution import BatchRecord
-    from dicesim.expression import Constant, Dice, Expression, Negate, Product, Sum
-    from dicesim.limits import Limits
-    from dicesim.notation import describe, parse, unparse
-    from dicesim.plan import Plan
-    from dicesim.pmf import PMF
-    from dicesim.report import format_exact, format_rate, format_roll, format_run
-    from dicesim.result import Estimate, Result, versions
-    from dicesim.sampling import Roll
-    from dicesim.simulation import Progress, roll, roll_dice, run
-    from dicesim.tally import Tally
-    from dicesim.validation import Cell, Check, goodness_of_fit
+    from dicesim.execution import BatchRecord as BatchRecord
+    from dicesim.expression import (
+        Constant as Constant,
+        Dice as Dice,
+        Expression as Expression,
+        Negate as Negate,
+        Product as Product,
+        Sum as Sum,
+    )
+    from dicesim.limits import Limits as Limits
+    from dicesim.notation import describe as describe, parse as parse, unparse as unparse
+    from dicesim.plan import Plan as Plan
+    from dicesim.pmf import PMF as PMF
+    from dicesim.report import (
+        format_exact as format_exact,
+        format_rate as format_rate,
+        format_roll as format_roll,
+        format_run as format_run,
+    )
+    from dicesim.result import Estimate as Estimate, Result as Result, versions as versions
+    from dicesim.sampling import Roll as Roll
+    from dicesim.simulation import (
+        Progress as Progress,
+        roll as roll,
+        roll_dice as roll_dice,
+        run as run,
+    )
+    from dicesim.tally import Tally as Tally
+    from dicesim.validation import Cell as Cell, Check as Check, goodness_of_fit as goodness_of_fit
 
+
+# The same names again, where they live; a test holds the two lists together.
 _HOMES = {
     "choices": (
         "AGGREGATIONS BIT_GENERATORS EXECUTORS METHODS START_METHODS "
@@ -77,9 +96,7 @@ _HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = [  # noqa: RUF022  (kept in step with the table above by a test)
-    "__version__",
-]
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -112,5 +112,3 @@ def _line(left: float, right: float, y: float) -> str:
         f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}" '
         'stroke="#ee6677" stroke-width="2"/>'
     )
-
-

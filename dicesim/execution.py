@@ -11,17 +11,22 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from concurrent.futures import Executor as FuturesPool
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor as FuturesPool,
+    Future,
+    wait,
+)
+from dataclasses import dataclass
 from multiprocessing.context import BaseContext
-from typing import ClassVar, Final, NamedTuple, Protocol
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 from dicesim import sampling
-from dicesim.choices import Aggregation
+from dicesim.choices import Aggregation, StartMethod
 from dicesim.errors import DicesimError, ExecutionError
-from dicesim.plan import Plan
+from dicesim.plan import Batch, Plan
 from dicesim.pmf import PMF
 from dicesim.tally import AGGREGATORS, Tally
 
@@ -33,14 +38,16 @@ TASKS_PER_WORKER: Final = 3
 _TASK_TRIALS: Final = 2**16
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Task:
     """What is submitted to a worker: a range of batches."""
 
     index: int
     batches: range
 
 
-class BatchRecord(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
     """Where a batch was rolled."""
 
     index: int
@@ -51,7 +58,8 @@ class BatchRecord(NamedTuple):
     thread: int
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """What a task brought: a tally, unless the shared counters have it, and where it was rolled."""
 
     task: Task
@@ -109,9 +117,19 @@ def run_task(job: Job, task: Task) -> Outcome:
             tally += counted
         else:
             job.counters.add(index, counted)
-        where = (__name__, os.getppid(), os.getpid(), threading.get_native_id())
-        records.append(BatchRecord(*batch, *where))
+        records.append(_record(batch))
     return Outcome(task, None if job.counters else tally, tuple(records))
+
+
+def _record(batch: Batch) -> BatchRecord:
+    return BatchRecord(
+        index=batch.index,
+        size=batch.size,
+        module=__name__,
+        parent=os.getppid(),
+        process=os.getpid(),
+        thread=threading.get_native_id(),
+    )
 
 
 def _tally_batch(job: Job, index: int) -> Tally:
@@ -211,6 +229,9 @@ class Schedule:
             yield outcome
 
 
+Outcomes: TypeAlias = Generator[Outcome | None, None, None]
+
+
 class Executor(Protocol):
     """Something that gets the tasks of a schedule run.
 
@@ -218,11 +239,19 @@ class Executor(Protocol):
     the caller may look at the clock, or stop. Closing the generator ends the workers.
     """
 
-    name: str
-    workers: int | None
-    start_method: str | None
+    @property
+    def name(self) -> str:
+        """As the user chooses it."""
 
-    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+    @property
+    def workers(self) -> int | None:
+        """How many there are, if that is known."""
+
+    @property
+    def start_method(self) -> StartMethod | None:
+        """How processes are started; None where none are."""
+
+    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
         """Run every task; see the class."""
 
 
@@ -231,9 +260,9 @@ class SerialExecutor:
 
     name: ClassVar[str] = "serial"
     workers: ClassVar[int | None] = 1
-    start_method: ClassVar[str | None] = None
+    start_method: ClassVar[StartMethod | None] = None
 
-    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
         """Run every task."""
         while (task := schedule.take()) is not None:
             schedule.done(run_task(job, task))
@@ -260,9 +289,9 @@ class FuturesExecutor:
     make: Callable[[], FuturesPool]
     workers: int | None = None
     owned: bool = True
-    start_method: str | None = field(default=None, init=False)
+    start_method: ClassVar[StartMethod | None] = None
 
-    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
         """Run every task."""
         pool = self.make()
         flying: dict[Future[Outcome], Task] = {}

@@ -25,7 +25,7 @@ class _Node(ABC):
         low, high = self.bounds
         if low < -INT64_MAX or high > INT64_MAX:
             raise ParameterError(
-                f"expression: a total can lie beyond {INT64_MAX} (2**63 - 1); write smaller numbers",
+                f"expression: a total can lie beyond {INT64_MAX} (2**63 - 1); write smaller ones",
                 parameter="expression",
             )
 

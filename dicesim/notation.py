@@ -165,7 +165,9 @@ class _Parser:
         while self._peek.kind == "*":
             self._take()
             factors.append(self._unary())
-        return factors[0] if len(factors) == 1 else self._build(start, lambda: Product(tuple(factors)))
+        return (
+            factors[0] if len(factors) == 1 else self._build(start, lambda: Product(tuple(factors)))
+        )
 
     def _unary(self) -> Expression:
         if self._peek.kind != "-":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -35,7 +35,8 @@ _GREATEST_BATCH: Final = 2**22
 _BATCH_DICE: Final = 2**25
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Batch:
     """A fixed run of trials that owns one stream."""
 
     index: int
@@ -133,11 +134,12 @@ def whole_number(parameter: str, value: Any) -> int:
     if integral or (isinstance(value, float) and value.is_integer()):
         if 1 <= value <= INT64_MAX:
             return int(value)
-        reason = f"is beyond {INT64_MAX} (2**63 - 1)" if value > 0 else "is less than 1"
+        reason = "is too large" if value > 0 else "is too small"
     else:
         reason = "is not a whole number"
     raise ParameterError(
-        f"{parameter}: {value!r} {reason}; write a whole number of at least 1", parameter=parameter
+        f"{parameter}: {value!r} {reason}; write a whole number from 1 to 2**63 - 1",
+        parameter=parameter,
     )
 
 

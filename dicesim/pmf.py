@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from dicesim.condition import Condition
+from dicesim.drawing import csv_text
 from dicesim.errors import ParameterError
 
 # Fractions with more digits than this are not printed: nobody reads them.
@@ -227,10 +228,18 @@ class PMF(Mapping[int, Fraction]):
             "mean": self.mean,
             "std": self.std,
             "outcomes": [
-                {"outcome": outcome, "probability": weight / self.total, "exact": self.exact(outcome)}
+                {
+                    "outcome": outcome,
+                    "probability": weight / self.total,
+                    "exact": self.exact(outcome),
+                }
                 for outcome, weight in self._weight.items()
             ],
         }
+
+    def to_csv(self) -> str:
+        """Write ``outcomes`` of `to_dict` as CSV text."""
+        return csv_text(self.to_dict()["outcomes"])
 
     def weight(self, outcome: int) -> int:
         """Weight of an outcome: 0 for what cannot occur."""

@@ -12,7 +12,6 @@ import os
 import queue
 import struct
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -21,7 +20,16 @@ from multiprocessing.pool import Pool
 from typing import Any, ClassVar, Final
 
 from dicesim.choices import StartMethod
-from dicesim.execution import TASKS_PER_WORKER, TICK, Job, Outcome, Schedule, Task, run_task
+from dicesim.execution import (
+    TASKS_PER_WORKER,
+    TICK,
+    Job,
+    Outcome,
+    Outcomes,
+    Schedule,
+    Task,
+    run_task,
+)
 from dicesim.workers import check_deaths, check_start, prepare_worker, settle, starting
 
 # What a worker announces: its process, and the task that it begins (-1: none yet). Shorter than
@@ -47,7 +55,7 @@ class PoolExecutor:
     start_method: StartMethod
     name: ClassVar[str] = "pool"
 
-    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
         """Run every task."""
         context = multiprocessing.get_context(self.start_method)
         deaths = 0
@@ -205,7 +213,9 @@ class _Squad:
     @property
     def suspects(self) -> set[int]:
         """Indices of the tasks that the dead had begun."""
-        return {self._announced[process.pid] for process in self.dead if process.pid in self._announced}
+        return {
+            self._announced[process.pid] for process in self.dead if process.pid in self._announced
+        }
 
     def _hear(self) -> None:
         while self._reader.poll(0):
@@ -213,10 +223,10 @@ class _Squad:
             self._announced[process] = task
 
     def _ended(self) -> list[Any]:
-        """Processes that have ended; their sentinels tell, since only the Pool may poll them."""
+        """Tell from the sentinels which processes have ended: only the Pool may poll them."""
         with self._lock:
             sentinels = {process.sentinel: process for process in self._processes}
-        return [sentinels[ready] for ready in connection.wait(list(sentinels), timeout=0)]  # type: ignore[index]
+        return [sentinels[ready] for ready in connection.wait(list(sentinels), timeout=0)]
 
 
 def _enlist(job: Job, announcements: Connection) -> None:

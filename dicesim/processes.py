@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -20,7 +19,7 @@ from typing import ClassVar
 
 from dicesim.choices import StartMethod
 from dicesim.errors import DicesimError
-from dicesim.execution import TASKS_PER_WORKER, TICK, Job, Outcome, Schedule, Task, run_task
+from dicesim.execution import TASKS_PER_WORKER, TICK, Job, Outcomes, Schedule, Task, run_task
 from dicesim.workers import check_deaths, check_start, prepare_worker, settle, starting
 
 
@@ -38,7 +37,7 @@ class ProcessExecutor:
     start_method: StartMethod
     name: ClassVar[str] = "process"
 
-    def outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
+    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
         """Run every task."""
         crew = _Crew(job, schedule, multiprocessing.get_context(self.start_method))
         try:

@@ -1,7 +1,8 @@
-"""Text for terminals: what was asked, the table, and what it means. Returns strings, never prints."""
+"""Text for terminals: the question, the table, and what it means; returned, never printed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -238,7 +239,8 @@ def _figures(result: Result) -> list[str]:
         line += f", sd {result.std:.7g}"
     if result.pmf is not None:
         line += f" (exact {result.pmf.std:.7g})"
-    return [line, f"{result.unique:,} unique values"]
+    possible = f" of {len(result.pmf):,} possible" if result.pmf is not None else ""
+    return [line, f"{result.unique:,} unique values{possible}"]
 
 
 def _verdict(result: Result) -> list[str]:
@@ -262,7 +264,8 @@ def format_rate(rate: float) -> str:
     >>> format_rate(41_234_567.0), format_rate(900.0)
     ('41.2 million trials/s', '900 trials/s')
     """
-    for size, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+    for size, name in ((1e9, "billion"), (1e6, "million")):
         if rate >= size:
-            return f"{rate / size:.3g} {name} trials/s"
+            digits = max(0, 2 - math.floor(math.log10(rate / size)))
+            return f"{rate / size:,.{digits}f} {name} trials/s"
     return f"{rate:,.0f} trials/s"

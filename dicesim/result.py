@@ -17,6 +17,7 @@ import scipy
 from scipy import special
 
 from dicesim._version import __version__
+from dicesim.choices import Aggregation, StartMethod
 from dicesim.condition import Condition
 from dicesim.drawing import csv_text, svg_histogram
 from dicesim.errors import ParameterError
@@ -81,9 +82,9 @@ class Result:
     plan: Plan
     tally: Tally
     executor: str
-    aggregation: str
+    aggregation: Aggregation
     workers: int | None
-    start_method: str | None
+    start_method: StartMethod | None
     elapsed_seconds: float
     pmf: PMF | None
     exact_unavailable: str = ""

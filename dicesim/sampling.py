@@ -132,6 +132,11 @@ class Roll:
     total: int
     pools: tuple[tuple[Dice, tuple[int, ...]], ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: ``total``, and ``pools`` with sides and faces."""
+        pools = [{"sides": dice.sides, "faces": list(faces)} for dice, faces in self.pools]
+        return {"total": self.total, "pools": pools}
+
 
 def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
     """Evaluate one trial and keep the faces.
@@ -150,10 +155,10 @@ def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
     def roll(dice: Dice) -> Block:
         faces = rng.integers(1, dice.sides, size=(dice.count, 1), endpoint=True)
         pools.append((dice, tuple(faces.ravel().tolist())))
-        return faces.sum(axis=0, dtype=np.int64)
+        total: Block = faces.sum(axis=0, dtype=np.int64)
+        return total
 
-    total = _evaluate(expression, roll, 1)
-    return Roll(int(total[0]), tuple(pools))
+    return Roll(int(_evaluate(expression, roll, 1)[0]), tuple(pools))
 
 
 def _blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:

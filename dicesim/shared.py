@@ -80,7 +80,8 @@ class SharedCounters:
 
     @property
     def _whole(self) -> NDArray[np.int64]:
-        return self._copies[self._current[0]]
+        whole: NDArray[np.int64] = self._copies[self._current[0]]
+        return whole
 
     def add(self, batch: int, tally: Tally) -> None:
         """Count a batch, wholly or not at all."""

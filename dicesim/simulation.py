@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from typing import Final, NamedTuple, Protocol, overload
+from typing import NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicesim.choices import (
     AGGREGATIONS,
-    EXECUTORS,
     Aggregation,
     BitGeneratorName,
-    ExecutorName,
     Method,
     StartMethod,
     require_choice,
@@ -31,34 +27,26 @@ from dicesim.execution import (
     TASKS_PER_WORKER,
     BatchRecord,
     Executor,
-    FuturesExecutor,
     Job,
-    Outcome,
     Schedule,
-    SerialExecutor,
+)
+from dicesim.executors import (
+    ExecutorLike,
+    check_aggregation,
+    choose_executor,
+    unused_options,
 )
 from dicesim.expression import Expression, check_limits
 from dicesim.limits import Limits
 from dicesim.notation import parse
 from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
 from dicesim.pmf import PMF
-from dicesim.pool import PoolExecutor
-from dicesim.processes import ProcessExecutor
 from dicesim.result import Result
 from dicesim.sampling import Roll, roll_once, totals
 from dicesim.shared import SharedCounters
 from dicesim.tally import Tally
 from dicesim.validation import ALARM
-from dicesim.workers import UNGUARDED, importing_main, inside_daemon, settle_start_method
-
-# Dice that one process rolls in the time that starting workers takes.
-_WORTH_WORKERS: Final = 2 * 10**7
-# How much dearer a trial is where every total becomes a Python object.
-_OBJECT_PRICE: Final = 10
-
-ExecutorLike = (
-    ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
-)
+from dicesim.workers import UNGUARDED, importing_main
 
 
 class Progress(NamedTuple):
@@ -175,8 +163,8 @@ def run(
         bit_generator=bit_generator,
         limits=limits,
     )
-    _check_aggregation(plan, aggregation, executor)
-    team = _settle_executor(plan, executor, workers, start_method, aggregation, limits)
+    check_aggregation(plan, aggregation, executor)
+    team = choose_executor(plan, executor, workers, start_method, aggregation, limits)
     pmf, reason = _exact_or_reason(plan, limits)
     draft = Result(
         plan=plan,
@@ -189,7 +177,7 @@ def run(
         pmf=pmf,
         exact_unavailable=reason,
         alpha=alpha,
-        notes=_notes(team, workers, start_method),
+        notes=unused_options(team, workers, start_method),
     )
     return _Run(draft, team, progress, trace, cancel).finish()
 
@@ -239,7 +227,7 @@ class _Run:
 
     def _parts(self, job: Job, schedule: Schedule, start: float) -> Iterator[Tally]:
         done, plan = 0, job.plan
-        with closing(self._outcomes(job, schedule)) as outcomes:
+        with closing(self.team.outcomes(job, schedule)) as outcomes:
             for outcome in outcomes:
                 if outcome is not None:
                     done = min(plan.n, outcome.task.batches.stop * plan.batch_size)
@@ -253,25 +241,28 @@ class _Run:
                 if self.cancel is not None and self.cancel.is_set():
                     return
 
-    def _outcomes(self, job: Job, schedule: Schedule) -> Iterator[Outcome | None]:
-        return self.team.outcomes(job, schedule)
-
 
 def roll_dice(
-    expression: str | Expression, *, rng: RNG = None, limits: Limits | None = None
-) -> Roll:
-    """Roll an expression once, and keep the faces.
+    expression: str | Expression,
+    times: int = 1,
+    *,
+    rng: RNG = None,
+    limits: Limits | None = None,
+) -> list[Roll]:
+    """Roll an expression, and keep the faces.
 
     Parameters
     ----------
     expression : str or Expression
+    times : int, optional
+        Number of trials.
     rng : int, SeedSequence, Generator or None, optional
         A `Generator` is drawn from directly.
     limits : Limits, optional
 
     Returns
     -------
-    Roll
+    list of Roll
 
     Raises
     ------
@@ -280,13 +271,13 @@ def roll_dice(
 
     Examples
     --------
-    >>> one = roll_dice("2d6+1", rng=7)
+    >>> (one,) = roll_dice("2d6+1", rng=7)
     >>> one.total == 1 + sum(one.pools[0][1])
     True
     """
-    tree = _as_expression(expression)
-    check_limits(tree, limits or Limits())
-    return roll_once(tree, _as_generator(rng))
+    tree, number = _few(expression, times, limits or Limits(), "times")
+    generator = _as_generator(rng)
+    return [roll_once(tree, generator) for _ in range(number)]
 
 
 @overload
@@ -333,13 +324,22 @@ def roll(
     >>> roll("2d6", size=3, rng=1).shape
     (3,)
     """
-    tree = _as_expression(expression)
-    limits = limits or Limits()
-    check_limits(tree, limits)
-    number = 1 if size is None else whole_number("size", size)
-    limits.check("batch_size", number, "the array would hold {} totals", "use dicesim.run, or ")
+    tree, number = _few(expression, 1 if size is None else size, limits or Limits(), "size")
     rolled = totals(tree, _as_generator(rng), number)
     return int(rolled[0]) if size is None else rolled
+
+
+def _few(
+    expression: str | Expression, number: int, limits: Limits, parameter: str
+) -> tuple[Expression, int]:
+    """Check what is rolled at once and kept whole."""
+    tree = _as_expression(expression)
+    check_limits(tree, limits)
+    number = whole_number(parameter, number)
+    sentence = "{} trials would be kept in memory at once"
+    limits.check("batch_size", number, sentence, "use run, which keeps counts only, or ")
+    limits.check("work", number * max(tree.price, 1), "{} dice would be rolled")
+    return tree, number
 
 
 def _as_expression(expression: str | Expression) -> Expression:
@@ -359,84 +359,3 @@ def _exact_or_reason(plan: Plan, limits: Limits) -> tuple[PMF | None, str]:
         if plan.method == "multinomial":
             raise ExactUnavailable(f"multinomial needs an exact distribution: {error}") from error
         return None, str(error)
-
-
-def _check_aggregation(plan: Plan, aggregation: Aggregation, executor: ExecutorLike) -> None:
-    if plan.method == "multinomial" and aggregation in ("counter", "groupby"):
-        raise ParameterError(
-            f"aggregation: multinomial draws counts and has no totals for {aggregation}; choose "
-            "bincount or shared",
-            parameter="aggregation",
-        )
-    if aggregation == "shared" and not isinstance(executor, str):
-        raise ParameterError(
-            "aggregation: shared counters cannot be sent to an executor that was handed in; choose "
-            "bincount, or one of the named executors",
-            parameter="aggregation",
-        )
-
-
-def _settle_executor(
-    plan: Plan,
-    executor: ExecutorLike,
-    workers: int | None,
-    start_method: StartMethod | None,
-    aggregation: Aggregation,
-    limits: Limits,
-) -> Executor:
-    """Find or make what runs the tasks."""
-    if workers is not None:
-        workers = whole_number("workers", workers)
-        limits.check("workers", workers, "{} workers would be started")
-    if start_method is not None:
-        start_method = settle_start_method(start_method)
-    if isinstance(executor, concurrent.futures.Executor):
-        handed_in = executor
-        return FuturesExecutor(type(executor).__name__, lambda: handed_in, workers, owned=False)
-    if callable(executor):
-        return FuturesExecutor("futures", executor, workers)
-    require_choice("executor", executor, EXECUTORS)
-    number = min(workers or _processors(), plan.batches)
-    if executor == "auto":
-        asked = number > 1 and (workers is not None or start_method is not None)
-        executor = "process" if asked or _worth_workers(plan, aggregation, number) else "serial"
-        if inside_daemon():
-            executor = "serial"
-    if executor == "serial":
-        return SerialExecutor()
-    if executor == "threads":
-        return FuturesExecutor("threads", lambda: ThreadPoolExecutor(number), number)
-    if inside_daemon():
-        raise ParameterError(
-            f"executor: {executor} cannot start workers inside a worker process; choose serial, "
-            "threads or auto",
-            parameter="executor",
-        )
-    kind = ProcessExecutor if executor == "process" else PoolExecutor
-    return kind(number, settle_start_method(start_method))
-
-
-def _worth_workers(plan: Plan, aggregation: Aggregation, workers: int) -> bool:
-    if workers == 1 or plan.method == "multinomial":
-        return False
-    price = max(plan.expression.price, 1)
-    if aggregation in ("counter", "groupby"):
-        price += _OBJECT_PRICE
-    return price * plan.n > _WORTH_WORKERS
-
-
-def _processors() -> int:
-    """Count the processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _notes(team: Executor, workers: int | None, start_method: str | None) -> tuple[str, ...]:
-    notes = []
-    if start_method is not None and team.start_method is None:
-        notes.append(f"the start method {start_method} is not used: {team.name} starts no process")
-    if workers is not None and team.workers is not None and workers != team.workers:
-        reason = "is one worker" if team.name == "serial" else "has no more batches to share out"
-        notes.append(f"{workers} workers were asked for, {team.workers} used: {team.name} {reason}")
-    return tuple(notes)

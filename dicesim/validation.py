@@ -80,6 +80,11 @@ class Check:
     verdict: Verdict
     explanation: str
 
+    @property
+    def alarm(self) -> bool:
+        """Whether the counts deviate, or fit suspiciously well."""
+        return self.verdict in ("deviates", "suspiciously good")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in the JSON form."""
         return {
@@ -217,7 +222,9 @@ def _compare(counts: dict[int, int], n: int, pmf: PMF) -> tuple[tuple[Cell, ...]
         (pmf.total * count - n * weight) ** 2 / (pmf.total * n * weight)
         for _, _, count, weight in pooled
     )
-    cells = tuple(Cell(*limits, n * weight / pmf.total) for *limits, weight in pooled)
+    cells = tuple(
+        Cell(first, last, count, n * weight / pmf.total) for first, last, count, weight in pooled
+    )
     return cells, math.fsum(terms)
 
 
@@ -279,7 +286,9 @@ def _say_deviation(counts: dict[int, int], n: int, pmf: PMF, alpha: float) -> st
         f"{outcome} by {counts.get(outcome, 0) / n / float(pmf[outcome]) - 1:+.2%}"
         for outcome in worst
     )
-    return f"p is below the alarm level of {alpha:g}; most of all {', '.join(shares)} of their share"
+    return (
+        f"p is below the alarm level of {alpha:g}; most of all {', '.join(shares)} of their share"
+    )
 
 
 def _percent(share: float) -> str:

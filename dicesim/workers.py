@@ -20,8 +20,8 @@ from dicesim.execution import Job, Outcome, Schedule, Task
 # Exit code of a worker whose script would start the run again while it is only being imported.
 UNGUARDED: Final = 73
 _GUARD_HINT: Final = (
-    "a script that calls dicesim.run has to do so under `if __name__ == '__main__':`, since workers "
-    "started by forkserver or spawn import it"
+    "a script that calls dicesim.run has to do so under `if __name__ == '__main__':`, since the "
+    "workers of forkserver and spawn import it"
 )
 
 # Deaths in a row without a task done in between, after which a run gives up.
@@ -87,7 +87,9 @@ def starting(context: BaseContext) -> Iterator[None]:
         try:
             yield
         except (OSError, EOFError) as error:
-            raise ExecutionError(f"no worker could be started ({error!r}); {_GUARD_HINT}") from error
+            raise ExecutionError(
+                f"no worker could be started ({error!r}); {_GUARD_HINT}"
+            ) from error
         finally:
             if blockable:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
@@ -133,7 +135,9 @@ def check_start(exitcode: int | None) -> None:
     if exitcode == UNGUARDED:
         raise ExecutionError(f"the script started a run inside its own workers; {_GUARD_HINT}")
     if exitcode is not None and exitcode >= 0:
-        raise ExecutionError(f"a worker ended with exit code {exitcode} as it started; {_GUARD_HINT}")
+        raise ExecutionError(
+            f"a worker ended with exit code {exitcode} as it started; {_GUARD_HINT}"
+        )
 
 
 def settle(job: Job, schedule: Schedule, task: Task, *, blamed: bool) -> None:

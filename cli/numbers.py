@@ -1,0 +1,50 @@
+"""Numbers as people write them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import dicesim
+
+_NUMBER = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+
+
+def whole_number(option: str, text: str) -> int:
+    """Read ``1000000``, ``1_000_000`` or ``1e6``.
+
+    Raises
+    ------
+    ParameterError
+        The text is no whole number.
+    """
+    if _NUMBER.fullmatch(text):
+        value = Decimal(text)
+        if value == value.to_integral_value():
+            return int(value)
+    raise dicesim.ParameterError(
+        f"{option}: {text!r} is not a whole number; write it as 1000000, 1_000_000 or 1e6",
+        parameter=option,
+    )
+
+
+def limits_from(settings: list[str]) -> dicesim.Limits:
+    """Read limits from texts such as ``work=1e15``.
+
+    Raises
+    ------
+    ParameterError
+        There is no such limit, or its value is no whole number.
+    """
+    names = list(dicesim.Limits.__annotations__)
+    values = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not separator or name not in names:
+            raise dicesim.ParameterError(
+                f"--limit: cannot read {setting!r}; write NAME=N with a name out of "
+                f"{', '.join(names)}",
+                parameter="limits",
+            )
+        values[name] = whole_number(f"--limit {name}", value)
+    return dicesim.Limits(**values)

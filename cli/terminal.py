@@ -1,0 +1,144 @@
+"""What goes where: the answer to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Final
+
+import typer
+
+import dicesim
+
+_QUIET_SECONDS: Final = 0.5
+_REDRAW_SECONDS: Final = 0.1
+_WIDEST: Final = 120
+
+
+def width() -> int:
+    """Columns to fill: those of the terminal, or 80 where there is none."""
+    if not sys.stdout.isatty():
+        return 80
+    return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+
+
+def ascii_only() -> bool:
+    """Whether stdout takes no characters beyond ASCII, or the user's locale wants none."""
+    if os.environ.get("LC_ALL") in ("C", "POSIX"):
+        return True
+    try:
+        "█▏┃╋±".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def show_error(error: dicesim.DicesimError) -> None:
+    """Print an error as one line; one in the notation also with its place underlined."""
+    typer.echo(f"dicesim: {error}", err=True)
+    if isinstance(error, dicesim.NotationError) and error.text.strip():
+        window = slice(max(0, error.position - 40), error.position + 30)
+        shown = "".join(c if c.isprintable() else " " for c in error.text[window])
+        marks = min(error.length, max(1, len(shown) - (error.position - window.start)))
+        typer.echo(f"  {shown}\n  {' ' * (error.position - window.start)}{'^' * marks}", err=True)
+
+
+class Notes:
+    """Lines on stderr: a progress line that is drawn again and again, and traces between.
+
+    Whoever writes takes the lock, so that a line is always whole.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stream = sys.stderr
+        self._drawn = 0
+        self._last = 0.0
+
+    def progress(self, progress: dicesim.Progress) -> None:
+        """Draw how far the run is, on a terminal, once it has taken half a second."""
+        elapsed = progress.elapsed_seconds
+        if elapsed < _QUIET_SECONDS or elapsed < self._last + _REDRAW_SECONDS:
+            return
+        if not self._stream.isatty():
+            return
+        self._last = elapsed
+        rate = progress.done / elapsed
+        text = f"{progress.done / progress.requested:4.0%}  {progress.done:,} trials"
+        if rate:
+            left = (progress.requested - progress.done) / rate
+            text += f"  {dicesim.format_rate(rate)}  {_duration(left)} left"
+        with self._lock:
+            self._clear()
+            self._stream.write(text)
+            self._stream.flush()
+            self._drawn = len(text)
+
+    def trace(self, record: dicesim.BatchRecord) -> None:
+        """Print where a batch was rolled."""
+        thread = f" thread {record.thread}" if record.thread != record.process else ""
+        self.line(
+            f"batch {record.index}: {record.size:,} trials, module {record.module}, "
+            f"parent process {record.parent}, process {record.process}{thread}"
+        )
+
+    def line(self, text: str) -> None:
+        """Print a whole line."""
+        with self._lock:
+            self._clear()
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def end(self) -> None:
+        """Take the progress line away."""
+        with self._lock:
+            self._clear()
+            self._stream.flush()
+
+    def _clear(self) -> None:
+        if self._drawn:
+            self._stream.write("\r" + " " * self._drawn + "\r")
+            self._drawn = 0
+
+
+class Interrupt:
+    """Ctrl-C as a request: the first one asks a run to stop, the second one ends the program.
+
+    A context manager, and what `dicesim.run` asks whether to cancel.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def is_set(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._count > 0
+
+    def __enter__(self) -> Interrupt:
+        self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count > 1:
+            os._exit(130)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02} min"

@@ -1,0 +1,126 @@
+"""Which executor runs a plan: the one that was named or handed in, or the one that pays."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, require_choice
+from dicesim.errors import ParameterError
+from dicesim.execution import Executor, FuturesExecutor, SerialExecutor
+from dicesim.limits import Limits
+from dicesim.plan import Plan, whole_number
+from dicesim.pool import PoolExecutor
+from dicesim.processes import ProcessExecutor
+from dicesim.workers import inside_daemon, settle_start_method
+
+# Dice that one process rolls in the time that starting workers takes.
+_WORTH_WORKERS: Final = 2 * 10**7
+# How much dearer a trial is where every total becomes a Python object.
+_OBJECT_PRICE: Final = 10
+
+ExecutorLike = (
+    ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
+)
+
+
+def choose_executor(
+    plan: Plan,
+    executor: ExecutorLike,
+    workers: int | None,
+    start_method: StartMethod | None,
+    aggregation: Aggregation,
+    limits: Limits,
+) -> Executor:
+    """Check what was asked for, and make what runs the tasks.
+
+    Raises
+    ------
+    ParameterError
+        There is no such executor or start method, or it cannot be used here.
+    LimitError
+        There would be too many workers.
+    """
+    if workers is not None:
+        workers = whole_number("workers", workers)
+        limits.check("workers", workers, "{} workers would be started")
+    if start_method is not None:
+        start_method = settle_start_method(start_method)
+    if isinstance(executor, concurrent.futures.Executor):
+        handed_in = executor
+        return FuturesExecutor(type(executor).__name__, lambda: handed_in, workers, owned=False)
+    if callable(executor):
+        return FuturesExecutor("futures", executor, workers)
+    require_choice("executor", executor, EXECUTORS)
+    number = min(workers or _processors(), plan.batches)
+    if executor == "auto":
+        asked = number > 1 and (workers is not None or start_method is not None)
+        executor = "process" if asked or _worth_workers(plan, aggregation, number) else "serial"
+        if inside_daemon():
+            executor = "serial"
+    if executor == "serial":
+        return SerialExecutor()
+    if executor == "threads":
+        return FuturesExecutor("threads", lambda: ThreadPoolExecutor(number), number)
+    if inside_daemon():
+        raise ParameterError(
+            f"executor: {executor} cannot start workers inside a worker process; choose serial, "
+            "threads or auto",
+            parameter="executor",
+        )
+    kind = ProcessExecutor if executor == "process" else PoolExecutor
+    return kind(number, settle_start_method(start_method))
+
+
+def _worth_workers(plan: Plan, aggregation: Aggregation, workers: int) -> bool:
+    if workers == 1 or plan.method == "multinomial":
+        return False
+    price = max(plan.expression.price, 1)
+    if aggregation in ("counter", "groupby"):
+        price += _OBJECT_PRICE
+    return price * plan.n > _WORTH_WORKERS
+
+
+def _processors() -> int:
+    """Count the processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def unused_options(
+    team: Executor, workers: int | None, start_method: str | None
+) -> tuple[str, ...]:
+    """Say which options had no effect."""
+    notes = []
+    if start_method is not None and team.start_method is None:
+        notes.append(f"the start method {start_method} is not used: {team.name} starts no process")
+    if workers is not None and team.workers is not None and workers != team.workers:
+        reason = "is one worker" if team.name == "serial" else "has no more batches to share out"
+        notes.append(f"{workers} workers were asked for, {team.workers} used: {team.name} {reason}")
+    return tuple(notes)
+
+
+def check_aggregation(plan: Plan, aggregation: Aggregation, executor: ExecutorLike) -> None:
+    """Refuse an aggregation that this method or executor cannot have.
+
+    Raises
+    ------
+    ParameterError
+        The message names what can be had.
+    """
+    if plan.method == "multinomial" and aggregation in ("counter", "groupby"):
+        raise ParameterError(
+            f"aggregation: multinomial draws counts and has no totals for {aggregation}; choose "
+            "bincount or shared",
+            parameter="aggregation",
+        )
+    if aggregation == "shared" and not isinstance(executor, str):
+        raise ParameterError(
+            "aggregation: shared counters cannot be sent to an executor that was handed in; choose "
+            "bincount, or one of the named executors",
+            parameter="aggregation",
+        )
