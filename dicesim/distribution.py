@@ -19,7 +19,7 @@ from typing import Final
 from dicesim.errors import ExactUnavailable
 from dicesim.expression import Constant, Dice, Expression, Negate, Product, Sum, check_limits
 from dicesim.limits import Limits
-from dicesim.notation import parse
+from dicesim.notation import as_expression
 from dicesim.pmf import PMF
 
 # What a Python int takes beside its digits.
@@ -57,7 +57,7 @@ def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
     >>> pmf[7], pmf.mean
     (Fraction(1, 6), 7.0)
     """
-    tree = parse(expression) if isinstance(expression, str) else expression
+    tree = as_expression(expression)
     limits = limits or Limits()
     check_limits(tree, limits)
     _check_table(tree, limits)

@@ -155,11 +155,13 @@ class Schedule:
     window : int
         Number of tasks that may be in flight or held back at once.
     task_size : int, optional
-        Batches in a task; by default as many as make a task worth sending.
+        Batches in a task; by default as many as make a task worth sending, and leave enough tasks.
     """
 
     def __init__(self, plan: Plan, window: int, task_size: int | None = None) -> None:
-        self._size = task_size or max(1, _TASK_TRIALS // plan.batch_size)
+        self._size = task_size or max(
+            1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window)
+        )
         self._batches = plan.batches
         self._count = -(-plan.batches // self._size)
         self.window = window

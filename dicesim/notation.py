@@ -82,6 +82,11 @@ def parse(text: str) -> Expression:
     return _Parser(text).expression()
 
 
+def as_expression(expression: str | Expression) -> Expression:
+    """Return an expression as it is, and read notation."""
+    return expression if isinstance(expression, Expression) else parse(expression)
+
+
 class _Parser:
     """Precedence climbing over the tokens, which remember where they stand."""
 

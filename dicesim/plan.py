@@ -23,7 +23,7 @@ from dicesim.errors import LimitError, ParameterError
 from dicesim.expression import INT64_MAX, Expression, check_limits
 from dicesim.limits import Limits
 
-RNG = int | np.random.SeedSequence | np.random.Generator | None
+RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None
 
 # Fresh seeds stay below this, so that JSON and JavaScript keep every digit.
 _FRESH_SEEDS: Final = 2**53
@@ -61,7 +61,8 @@ class Plan:
 
     Examples
     --------
-    >>> plan = Plan(Constant(1), n=10, seed=42, batch_size=4)
+    >>> from dicesim import parse
+    >>> plan = Plan(parse("2d6"), n=10, seed=42, batch_size=4)
     >>> [plan.batch(index).size for index in range(plan.batches)]
     [4, 4, 2]
     """

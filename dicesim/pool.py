@@ -36,6 +36,9 @@ from dicesim.workers import check_deaths, check_start, prepare_worker, settle, s
 # PIPE_BUF, so that many may write to one pipe without a lock.
 _ANNOUNCEMENT: Final = struct.Struct("qq")
 
+# How long workers may take to end by themselves, in seconds.
+_PATIENCE: Final = 2.0
+
 # Set once, in a worker: a Pool hands nothing to its tasks but their arguments, and the lock of the
 # shared counters can only be inherited.
 _enlisted: tuple[Job, Connection]
@@ -67,6 +70,9 @@ class PoolExecutor:
                     deaths = 0 if squad.collect(schedule, TICK) else deaths
                     yield None
                     yield from schedule.ready()
+                if not squad.dead:
+                    squad.dismiss()
+                    return
             finally:
                 squad.end()
             if squad.dead:
@@ -111,7 +117,9 @@ class _Process:
 
     @property
     def sentinel(self) -> int:
-        """As of a Process."""
+        """As of a Process; a Pool asks first whether there is one."""
+        if not self._running:
+            raise AttributeError("the process was not started")
         return self.process.sentinel  # type: ignore[no-any-return]
 
     @property
@@ -190,6 +198,13 @@ class _Squad:
             self._hear()
             self.dead = self._ended()
         return came
+
+    def dismiss(self) -> None:
+        """Let all workers end by themselves, and the Pool with them, if they do so in time."""
+        self._pool.close()
+        end = threading.Thread(target=self._pool.join, daemon=True)
+        end.start()
+        end.join(_PATIENCE)
 
     def end(self) -> None:
         """Kill every process, and leave the Pool to itself: its own `terminate` may hang."""

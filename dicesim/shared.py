@@ -86,12 +86,15 @@ class SharedCounters:
     def add(self, batch: int, tally: Tally) -> None:
         """Count a batch, wholly or not at all."""
         with self._lock:
-            other = 1 - self._current[0]
-            copy = self._copies[other]
-            copy[:] = self._whole
-            copy[tally.outcomes - self._low] += tally.counts
-            copy[self._mark(batch)] = batch + 1
-            self._current[0] = other
+            self._write(batch, tally)
+
+    def _write(self, batch: int, tally: Tally) -> None:
+        other = 1 - self._current[0]
+        copy = self._copies[other]
+        copy[:] = self._whole
+        copy[tally.outcomes - self._low] += tally.counts
+        copy[self._mark(batch)] = batch + 1
+        self._current[0] = other
 
     def holds(self, batch: int) -> bool:
         """Tell whether a batch in flight has been counted."""

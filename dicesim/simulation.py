@@ -38,7 +38,7 @@ from dicesim.executors import (
 )
 from dicesim.expression import Expression, check_limits
 from dicesim.limits import Limits
-from dicesim.notation import parse
+from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
 from dicesim.pmf import PMF
 from dicesim.result import Result
@@ -153,7 +153,7 @@ def run(
         raise ParameterError(
             f"alpha: {alpha!r} is no alarm level; write a number between 0 and 1", parameter="alpha"
         )
-    tree = _as_expression(expression)
+    tree = as_expression(expression)
     plan = make_plan(
         tree,
         n,
@@ -333,17 +333,13 @@ def _few(
     expression: str | Expression, number: int, limits: Limits, parameter: str
 ) -> tuple[Expression, int]:
     """Check what is rolled at once and kept whole."""
-    tree = _as_expression(expression)
+    tree = as_expression(expression)
     check_limits(tree, limits)
     number = whole_number(parameter, number)
     sentence = "{} trials would be kept in memory at once"
     limits.check("batch_size", number, sentence, "use run, which keeps counts only, or ")
     limits.check("work", number * max(tree.price, 1), "{} dice would be rolled")
     return tree, number
-
-
-def _as_expression(expression: str | Expression) -> Expression:
-    return parse(expression) if isinstance(expression, str) else expression
 
 
 def _as_generator(rng: RNG) -> np.random.Generator:

@@ -1,0 +1,142 @@
+"""The exact engine against brute force and known values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+
+import dicesim
+from dicesim import PMF, Constant, Dice, ExactUnavailable, Expression, Negate, Product, Sum
+
+
+def dice_of(expression: Expression) -> list[int]:
+    """Sides of every die, in the order in which they are written."""
+    match expression:
+        case Constant():
+            return []
+        case Dice(count, sides):
+            return [sides] * count
+        case Negate(operand):
+            return dice_of(operand)
+        case Sum(terms) | Product(terms):
+            return [sides for term in terms for sides in dice_of(term)]
+
+
+def evaluate(expression: Expression, faces: Iterator[int]) -> int:
+    """Total for given faces, by the plainest reading of the tree."""
+    match expression:
+        case Constant(value):
+            return value
+        case Dice(count, _):
+            return sum(itertools.islice(faces, count))
+        case Negate(operand):
+            return -evaluate(operand, faces)
+        case Sum(terms):
+            return sum([evaluate(term, faces) for term in terms])
+        case Product(terms):
+            return math.prod([evaluate(term, faces) for term in terms])
+
+
+def brute_force(text: str) -> PMF:
+    """Enumerate all joint outcomes."""
+    tree = dicesim.parse(text)
+    every = itertools.product(*(range(1, sides + 1) for sides in dice_of(tree)))
+    return PMF(Counter(evaluate(tree, iter(faces)) for faces in every))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2d6", "d20", "d%", "3d6+1d8+2", "d20-1", "5", "-7", "0d6", "0d6+1d4", "d1", "3d1+2d3",
+        "2d6*3", "-2d6*3+d8", "(2d6+1)*(1d4-2)", "d6*d8", "d6*d6-d6", "d4-d4-d4", "2d4-2d4",
+        "-(d6+2)*d3", "--d6", "d6*0", "d6*-1", "(d6-d6)*(d6-d6)", "1d6*1000000+d4", "d2*d3*d4*d5",
+        "3d2+2d3+2d4-d5+1", "(d6+(d4-(d3+1)))*2",
+    ],
+)  # fmt: skip
+def test_equals_enumeration(text: str) -> None:
+    """Every weight is that of a count of all joint outcomes (L3)."""
+    assert dicesim.exact(text) == brute_force(text)
+
+
+def test_2d6_is_exact() -> None:
+    """2d6 is 1/36 ... 6/36 ... 1/36."""
+    pmf = dicesim.exact("2d6")
+    assert pmf.outcomes == tuple(range(2, 13))
+    assert [pmf[x] for x in pmf] == [Fraction(6 - abs(x - 7), 36) for x in range(2, 13)]
+    assert sum(pmf.values()) == 1
+
+
+@pytest.mark.parametrize(("count", "sides"), [(30, 6), (100, 6), (100, 20), (1000, 6), (7, 1000)])
+def test_large_pools_keep_all_mass(count: int, sides: int) -> None:
+    """No weight is lost in pools where floating point would have lost some."""
+    pmf = dicesim.exact(f"{count}d{sides}")
+    assert pmf.total == sides**count
+    assert pmf.exact_mean == Fraction(count * (sides + 1), 2)
+    assert pmf.exact_variance == Fraction(count * (sides * sides - 1), 12)
+    assert pmf.weights == pmf.weights[::-1]
+    assert pmf.weights[:3] == (1, count, math.comb(count + 1, 2))
+
+
+def test_unlike_pools_in_one_recurrence_equal_their_convolution() -> None:
+    """The recurrence for several pools agrees with convolving them one by one."""
+    parts = [dicesim.exact(text) for text in ("20d6", "13d8", "5d20")]
+    together = dicesim.exact("20d6+13d8+5d20")
+    assert together == parts[0].convolve(parts[1]).convolve(parts[2])
+
+
+def test_unavailable_says_why() -> None:
+    """Weights beyond the limit of memory are refused before any is computed."""
+    with pytest.raises(ExactUnavailable, match=r"beyond the limit of 268 MB; raise it"):
+        dicesim.exact("1000d1000")
+    with pytest.raises(ExactUnavailable, match=r"225,030,001 pairs"):
+        dicesim.exact("3000d6*3+3000d6")
+    assert len(dicesim.exact("50d1000", limits=dicesim.Limits(table_bytes=10**7))) == 49_951
+
+
+def test_pmf_figures() -> None:
+    """Tails, quantiles and probabilities come from whole weights."""
+    pmf = dicesim.exact("2d6")
+    assert pmf.at_most()[0] == Fraction(1, 36)
+    assert pmf.at_least()[0] == 1
+    assert pmf.at_least()[-1] == Fraction(1, 36)
+    assert pmf.probability(">= 9") == Fraction(10, 36)
+    assert pmf.probability("7") == Fraction(1, 6)
+    assert pmf.probability("!= 7") == Fraction(5, 6)
+    assert [pmf.quantile(q) for q in (0, 1 / 36, 0.5, Fraction(35, 36), 1)] == [2, 2, 7, 11, 12]
+    assert pmf.mean == 7
+    assert pmf.std == pytest.approx(math.sqrt(35 / 6), rel=1e-15)
+    assert pmf[1] == 0
+    assert 1 not in pmf
+    assert pmf.likeliest == 7
+    for share in (-0.1, 1.1, math.nan):
+        with pytest.raises(dicesim.ParameterError):
+            pmf.quantile(share)
+
+
+def test_pmf_is_a_frozen_value() -> None:
+    """A PMF compares by its law, and never changes."""
+    pmf = PMF({1: 2, 2: 4, 3: 0})
+    assert pmf == PMF({2: 2, 1: 1})
+    assert hash(pmf) == hash(PMF({2: 2, 1: 1}))
+    assert pmf != {1: Fraction(1, 3), 2: Fraction(2, 3)}
+    with pytest.raises(AttributeError):
+        pmf.outcomes = (1,)
+    for weights in ({}, {1: 0}, {1: -1, 2: 2}):
+        with pytest.raises(dicesim.ParameterError):
+            PMF(weights)
+
+
+def test_pmf_shows_itself() -> None:
+    """The plain forms carry exact fractions while they are readable."""
+    pmf = dicesim.exact("2d6")
+    first = pmf.to_dict()["outcomes"][0]
+    assert first == {"outcome": 2, "probability": 1 / 36, "exact": "1/36"}
+    assert pmf.to_csv().splitlines()[:2] == ["outcome,probability,exact", f"2,{1 / 36!r},1/36"]
+    assert dicesim.exact("200d6").to_dict()["outcomes"][0]["exact"] is None
+    assert repr(PMF({0: 1, 1: 1})) == "PMF({0: 1, 1: 1})"
+    assert repr(dicesim.exact("100d6")) == "PMF(<501 outcomes, 100 to 600>)"

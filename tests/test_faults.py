@@ -1,0 +1,266 @@
+"""Workers that die at any instant cost time, not rolls (L2).
+
+The deaths are real: SIGKILL to real processes. Deadlines only catch hangs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dicesim
+from dicesim import BatchRecord, Result, execution, shared
+from dicesim.execution import Job
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals"),
+    pytest.mark.timeout(120),
+]
+
+KINDS = list(itertools.product(("process", "pool"), ("bincount", "shared")))
+BATCH, BATCHES = 2**16, 60
+
+
+def run(**options: Any) -> Result:
+    """A run of sixty batches, each of a few milliseconds."""
+    return dicesim.run("9d6", BATCH * BATCHES, rng=5, batch_size=BATCH, **options)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dicesim.Tally:
+    """What every survivor must count."""
+    return run(executor="serial").tally
+
+
+@contextmanager
+def killing(pause: float, seed: int) -> Iterator[list[int]]:
+    """SIGKILL a random child of this process again and again, at random instants."""
+    killed: list[int] = []
+    over = threading.Event()
+    chance = random.Random(seed)
+
+    def storm() -> None:
+        while not over.wait(chance.uniform(0, 2 * pause)):
+            children = multiprocessing.active_children()
+            if children:
+                victim = chance.choice(children)
+                victim.kill()
+                killed.append(victim.pid or 0)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def storm(executor: str, aggregation: str, start: str, seed: int) -> tuple[Result, int]:
+    """Run while workers are killed; a batch that was hit three times by chance is tried again."""
+    while True:
+        with killing(0.08 if start == "fork" else 0.5, seed) as killed:
+            try:
+                result = run(
+                    executor=executor, aggregation=aggregation, start_method=start, workers=3
+                )
+            except dicesim.ExecutionError as error:
+                assert "gave up" in str(error)
+                assert error.partial.n % BATCH == 0
+                seed += 1000
+                continue
+        return result, len(killed)
+
+
+@pytest.mark.parametrize(("executor", "aggregation"), KINDS)
+def test_killed_workers_cost_no_rolls(
+    executor: str, aggregation: str, undisturbed: dicesim.Tally
+) -> None:
+    """Whoever is killed, and whenever: the counts are those of an undisturbed run."""
+    deaths = 0
+    for seed in itertools.count():
+        result, killed = storm(executor, aggregation, "fork", seed)
+        deaths += killed
+        assert result.tally == undisturbed
+        assert result.complete
+        if deaths >= 5:
+            return
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("executor", "aggregation"), KINDS)
+@pytest.mark.parametrize("start", dicesim.START_METHODS)
+def test_storms(executor: str, aggregation: str, start: str, undisturbed: dicesim.Tally) -> None:
+    """The same with fifty deaths for each start method."""
+    deaths = 0
+    for seed in itertools.count(100):
+        result, killed = storm(executor, aggregation, start, seed)
+        deaths += killed
+        assert result.tally == undisturbed
+        if deaths >= 50:
+            return
+
+
+@pytest.mark.parametrize("executor", ["process", "pool"])
+@pytest.mark.parametrize("place", ["before", "inside", "after"])
+def test_death_with_the_lock_held(
+    executor: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A worker that dies with the lock of the shared counters held loses and doubles nothing."""
+    expected = run(executor="serial").tally
+    real = shared.SharedCounters._write
+    once = tmp_path / "died"
+
+    def die(self: shared.SharedCounters, *arguments: Any) -> None:
+        doomed = arguments[0] == 7 and not once.exists()
+        if doomed:
+            once.touch()
+            if place == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if place == "inside":
+                self._copies[1 - self._current[0]] += 1
+                os.kill(os.getpid(), signal.SIGKILL)
+        real(self, *arguments)
+        if doomed:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(shared.SharedCounters, "_write", die)
+    result = run(executor=executor, aggregation="shared", start_method="fork", workers=2)
+    assert once.exists()
+    assert result.tally == expected
+
+
+@pytest.mark.parametrize(("executor", "aggregation"), KINDS)
+def test_a_batch_that_always_kills_is_named(
+    executor: str, aggregation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three tries the run ends, and keeps what was finished."""
+    real = execution._tally_batch
+
+    def die(job: Job, index: int) -> dicesim.Tally:
+        if index == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(job, index)
+
+    monkeypatch.setattr(execution, "_tally_batch", die)
+    with pytest.raises(dicesim.ExecutionError, match="batch 7 ended its worker 3 times") as caught:
+        run(executor=executor, aggregation=aggregation, start_method="fork", workers=2)
+    partial = caught.value.partial
+    assert not partial.complete
+    assert partial.n % BATCH == 0
+    assert partial.n >= 7 * BATCH
+    assert caught.value.exit_code == 3
+
+
+def _dying(real: Any, marker: Path) -> Any:
+    """Count batches as ever, but die the first time that it is the turn of the fifth."""
+
+    def die_once(job: Job, index: int) -> Any:
+        if index == 5 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(job, index)
+
+    return die_once
+
+
+def test_futures_that_are_ours_are_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, undisturbed: dicesim.Tally
+) -> None:
+    """An executor that a function makes is made again when a worker of it dies."""
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr(
+        execution, "_tally_batch", _dying(execution._tally_batch, tmp_path / "died")
+    )
+    result = run(executor=lambda: ProcessPoolExecutor(2, mp_context=context))
+    assert (tmp_path / "died").exists()
+    assert result.tally == undisturbed
+
+
+def test_futures_that_were_handed_in_are_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A handed-in executor that breaks ends the run with what was finished."""
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr(
+        execution, "_tally_batch", _dying(execution._tally_batch, tmp_path / "died")
+    )
+    with (
+        ProcessPoolExecutor(2, mp_context=context) as pool,
+        pytest.raises(dicesim.ExecutionError, match="handed in broke") as caught,
+    ):
+        run(executor=pool)
+    assert caught.value.partial.n % BATCH == 0
+
+
+PARENT = """
+import dicesim
+def main():
+    tell = lambda record: print(record.process, flush=True)
+    dicesim.run("2d6", 10**12, executor={executor!r}, start_method={start!r}, workers=2, trace=tell)
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("executor", ["process", "pool"])
+@pytest.mark.parametrize("start", dicesim.START_METHODS)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_do_not_outlive_their_parent(
+    executor: str, start: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    """When the parent is killed, its workers end."""
+    script = tmp_path / "script.py"
+    script.write_text(PARENT.format(executor=executor, start=start))
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        workers: set[int] = set()
+        while len(workers) < 2:
+            workers.add(int(parent.stdout.readline()))
+        parent.send_signal(number)
+        parent.wait()
+        for worker in workers:
+            _wait_for_end(worker)
+
+
+def _wait_for_end(process: int) -> None:
+    """Wait until a process that is no child of ours has ended."""
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process}").exists():
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state == "Z":
+            return
+        assert time.monotonic() < deadline, f"process {process} outlived its parent"
+        time.sleep(0.01)
+
+
+def test_every_process_of_the_trace_is_real(undisturbed: dicesim.Tally) -> None:
+    """A worker that was replaced leaves records of two processes."""
+    records: list[BatchRecord] = []
+
+    def kill_first(record: BatchRecord) -> None:
+        if not records:
+            os.kill(record.process, signal.SIGKILL)
+        records.append(record)
+
+    result = run(executor="process", start_method="fork", workers=2, trace=kill_first)
+    assert result.tally == undisturbed
+    assert len({record.process for record in records}) >= 2
+    assert sorted(record.index for record in records) == list(range(BATCHES))
