@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
@@ -17,11 +18,11 @@ def bar(value: float, mark: float | None, width: int, *, ascii_only: bool = Fals
     Parameters
     ----------
     value : float
-        Length of the bar, as a share of `width`.
+        Length of the bar, as a share of `width`, from 0 to 1.
     mark : float or None
-        Place of the mark, as a share of `width`.
+        Place of the mark, likewise.
     width : int
-        Characters at full length.
+        Characters at full length; a mark at the very end takes one more.
     ascii_only : bool, optional
         Draw with ``#`` and ``|`` alone.
 
@@ -30,16 +31,13 @@ def bar(value: float, mark: float | None, width: int, *, ascii_only: bool = Fals
     >>> bar(0.5, 0.9, 10, ascii_only=True)
     '#####    |'
     """
-    eighths = round(min(max(value, 0.0), 1.0) * width * 8)
-    if ascii_only:
-        drawn = "#" * round(eighths / 8)
-    else:
-        drawn = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+    full, eighths = divmod(round(value * width * 8), 8)
+    drawn = "#" * full if ascii_only else "█" * full + _EIGHTHS[eighths].strip()
     if mark is None:
         return drawn
-    cells = list(drawn.ljust(width))
-    place = min(round(min(max(mark, 0.0), 1.0) * width), width - 1)
-    cells[place] = "|" if ascii_only else ("┃" if place >= len(drawn) else "╋")
+    cells = list(drawn.ljust(width + 1))
+    place = math.floor(mark * width)
+    cells[place] = "|" if ascii_only else "╋" if place < full else "┃"
     return "".join(cells).rstrip()
 
 

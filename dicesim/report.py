@@ -217,7 +217,7 @@ def _table(
 ) -> list[str]:
     """Right-align the columns, and fill the rest of the width with a bar for each line."""
     widths = [max(map(len, [name, *cells])) for name, cells in columns]
-    room = width - sum(widths) - 2 * len(widths)
+    room = width - sum(widths) - 2 * len(widths) - 1  # the mark of a full bar takes one more
     top = max([*values, *(marks or [])])
     lines = ["  ".join(name.rjust(w) for (name, _), w in zip(columns, widths, strict=True))]
     for i, value in enumerate(values):

@@ -1,0 +1,191 @@
+"""The shape of the house: imports run one way, names are what they say, the wheel is whole."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import dicesim
+
+ROOT = Path(__file__).resolve().parents[1]
+# Each module imports only from those before it.
+ORDER = [
+    "_version",
+    "errors",
+    "choices",
+    "limits",
+    "condition",
+    "drawing",
+    "pmf",
+    "tally",
+    "expression",
+    "notation",
+    "distribution",
+    "sampling",
+    "plan",
+    "execution",
+    "shared",
+    "workers",
+    "processes",
+    "pool",
+    "executors",
+    "validation",
+    "result",
+    "simulation",
+    "report",
+]
+PUBLIC = sorted(set(dicesim.__all__) - {"__version__"})
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports, anywhere in it, in full."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_every_module_has_its_place() -> None:
+    """The order names every module of the library, and no other."""
+    modules = {path.stem for path in (ROOT / "dicesim").glob("*.py")}
+    assert modules == {*ORDER, "__init__"}
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_imports_run_one_way(module: str) -> None:
+    """No module imports one that comes after it, or itself, or the package's lazy names."""
+    before = set(ORDER[: ORDER.index(module)])
+    for name in imports(ROOT / "dicesim" / f"{module}.py"):
+        first, *rest = name.split(".")
+        if first == "dicesim":
+            assert rest, f"{module} imports the package itself"
+            assert rest[0] in before, f"{module} imports {rest[0]}"
+        assert first != "dicesim_cli"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cli").glob("*.py")), ids=lambda path: path.stem)
+def test_the_command_line_uses_public_names_only(path: Path) -> None:
+    """A face knows dicesim as any other user does."""
+    assert not {name for name in imports(path) if name.startswith("dicesim.")}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Attribute(value=ast.Name(id="dicesim"), attr=name):
+                assert name in dicesim.__all__
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_are_there_and_documented(name: str) -> None:
+    """Each public name resolves, twice, to the same documented thing; none equals a module's."""
+    assert name not in ORDER
+    value = getattr(dicesim, name)
+    assert getattr(dicesim, name) is value
+    assert name in dir(dicesim)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert inspect.getdoc(value)
+        assert value.__module__.startswith("dicesim.")
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """What is declared for type checkers is what resolves at run time, from the same modules."""
+    tree = ast.parse((ROOT / "dicesim" / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    declared = {
+        (alias.name, str(node.module))
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    homes = vars(dicesim)["_HOME"]
+    assert declared == {(name, f"dicesim.{module}") for name, module in homes.items()}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="no attribute 'rolll'"):
+        dicesim.rolll  # type: ignore[attr-defined]  # noqa: B018
+
+
+def modules_after(code: str) -> set[str]:
+    """Modules that are loaded after a fresh interpreter ran some code."""
+    code += "\nimport sys; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_costs_nothing() -> None:
+    """``import dicesim`` and the command line's help load neither numpy nor scipy."""
+    assert not {"numpy", "scipy"} & modules_after("import dicesim")
+    help_code = "from dicesim_cli.app import invoke\ninvoke(['run', '--help'])"
+    assert not {"numpy", "scipy", "multiprocessing", "pydantic"} & modules_after(help_code)
+
+
+def test_a_run_loads_no_heavy_module() -> None:
+    """Start-up is guarded by what is imported, not by the clock."""
+    loaded = modules_after("from dicesim_cli.app import invoke\ninvoke(['run', '--n', '1000'])")
+    assert "scipy.special" in loaded
+    assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
+
+
+def test_workers_load_no_scipy() -> None:
+    """A worker that is spawned imports only what it needs to roll."""
+    loaded = modules_after("import dicesim.processes, dicesim.pool")
+    assert "numpy" in loaded
+    assert "scipy" not in loaded
+
+
+def test_readme_commands_are_those_of_ci() -> None:
+    """CI calls the README's own commands, and there are two."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
+    assert len(commands) == 2
+    assert commands[0].endswith("dicesim run --n 1000000")
+    assert commands[1].endswith("pytest")
+    assert "README.md" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel that a copy of this tree builds, without what earlier builds left behind."""
+    target, tree = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("tree")
+    for folder in ("dicesim", "cli"):
+        shutil.copytree(ROOT / folder, tree / folder)
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, tree)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, tree],
+        check=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    (built,) = target.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_the_wheel_has_all_files_of_the_tree(wheel: zipfile.ZipFile) -> None:
+    """Nothing of the packages is forgotten, and nothing else comes along."""
+    expected = {
+        (package + path.relative_to(ROOT / folder).as_posix())
+        for folder, package in (("dicesim", "dicesim/"), ("cli", "dicesim_cli/"))
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packed == expected
+    assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_every_module_imports_alone() -> None:
+    """Each module can be the first that is imported."""
+    for module in ORDER:
+        importlib.import_module(f"dicesim.{module}")

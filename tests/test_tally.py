@@ -1,0 +1,58 @@
+"""Tallies, and the aggregations that make them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import dicesim
+from dicesim import Dice, Tally
+from dicesim.shared import SharedCounters
+from dicesim.tally import AGGREGATORS
+
+ARRAYS = {
+    "plain": np.array([7, 2, 7, 12, 7]),
+    "one": np.array([5]),
+    "none": np.array([], dtype=np.int64),
+    "negative": np.array([-5, 3, -5]),
+    "sparse": np.array([-(2**62), 2**62, 0, 2**62]),
+    "equal": np.full(1000, 9),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("aggregation", AGGREGATORS)
+def test_aggregations_agree_with_counter(name: str, aggregation: str) -> None:
+    """Each way to count gives what the standard library's Counter gives."""
+    tally = AGGREGATORS[aggregation](ARRAYS[name])
+    assert tally.counter() == Counter(ARRAYS[name].tolist())
+    assert list(tally.counter()) == sorted(tally.counter())
+    assert tally.total == len(ARRAYS[name])
+    assert tally.unique == len(set(ARRAYS[name].tolist()))
+
+
+def test_groupby_needs_its_sort() -> None:
+    """Equal totals that do not stand side by side are still one group."""
+    assert AGGREGATORS["groupby"](np.array([1, 2, 1])).counter() == {1: 2, 2: 1}
+
+
+def test_tallies_are_values() -> None:
+    """Equal counts are equal, and have equal hashes; negative counts are refused."""
+    assert Tally.of({1: 2, 3: 0}) == Tally.of({1: 2})
+    assert hash(Tally.of({1: 2})) == hash(Tally.of({1: 2}))
+    assert Tally.of({1: 2}) != Tally.of({1: 3})
+    assert Tally.of({}) != {}
+    with pytest.raises(dicesim.ParameterError):
+        Tally.of({1: -2})
+
+
+def test_shared_counters_mark_what_they_count() -> None:
+    """A batch is marked exactly when it is counted, and marks are found modulo their number."""
+    counters = SharedCounters(Dice(2, 6), marks=3)
+    assert not counters.holds(0)
+    counters.add(0, Tally.of({7: 2, 12: 1}))
+    counters.add(4, Tally.of({2: 1}))
+    assert [counters.holds(batch) for batch in (0, 1, 3, 4, 7)] == [True, False, False, True, False]
+    assert counters.tally().counter() == {2: 1, 7: 2, 12: 1}
