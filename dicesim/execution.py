@@ -25,7 +25,7 @@ from typing import ClassVar, Final, Protocol, TypeAlias
 
 from dicesim import sampling
 from dicesim.choices import Aggregation, StartMethod
-from dicesim.errors import DicesimError, ExecutionError
+from dicesim.errors import DicesimError, ExecutionError, ParameterError
 from dicesim.plan import Batch, Plan
 from dicesim.pmf import PMF
 from dicesim.tally import AGGREGATORS, Tally
@@ -140,7 +140,8 @@ def _tally_batch(job: Job, index: int) -> Tally:
         return sampling.multinomial(job.pmf, rng, size)
     if job.aggregation in ("bincount", "shared"):
         return sampling.counts(plan.expression, rng, size)
-    return AGGREGATORS[job.aggregation](sampling.totals(plan.expression, rng, size))
+    blocks = sampling.blocks(plan.expression, rng, size)
+    return Tally.sum(map(AGGREGATORS[job.aggregation], blocks))
 
 
 class Schedule:
@@ -295,7 +296,7 @@ class FuturesExecutor:
 
     def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
         """Run every task."""
-        pool = self.make()
+        pool = self._make()
         flying: dict[Future[Outcome], Task] = {}
         try:
             while not schedule.finished:
@@ -304,7 +305,7 @@ class FuturesExecutor:
                     self._collect(schedule, flying)
                 except BrokenExecutor as error:
                     self._settle(schedule, flying, error)
-                    pool = self.make()
+                    pool = self._make()
                 yield None
                 yield from schedule.ready()
         finally:
@@ -312,6 +313,15 @@ class FuturesExecutor:
                 future.cancel()
             if self.owned:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _make(self) -> FuturesPool:
+        pool = self.make()
+        if not isinstance(pool, FuturesPool):
+            raise ParameterError(
+                f"executor: the function returned {pool!r}; return a concurrent.futures.Executor",
+                parameter="executor",
+            )
+        return pool
 
     def _submit(
         self, pool: FuturesPool, job: Job, schedule: Schedule, flying: dict[Future[Outcome], Task]

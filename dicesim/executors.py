@@ -17,8 +17,13 @@ from dicesim.pool import PoolExecutor
 from dicesim.processes import ProcessExecutor
 from dicesim.workers import inside_daemon, settle_start_method
 
-# Dice that one process rolls in the time that starting workers takes.
-_WORTH_WORKERS: Final = 2 * 10**7
+# Dice that one process rolls in the time that starting workers takes (measured: a fork takes some
+# 10 ms, and a new interpreter with numpy 300).
+_WORTH_WORKERS: Final[dict[StartMethod, int]] = {
+    "fork": 2 * 10**7,
+    "forkserver": 3 * 10**8,
+    "spawn": 3 * 10**8,
+}
 # How much dearer a trial is where every total becomes a Python object.
 _OBJECT_PRICE: Final = 10
 
@@ -47,8 +52,7 @@ def choose_executor(
     if workers is not None:
         workers = whole_number("workers", workers)
         limits.check("workers", workers, "{} workers would be started")
-    if start_method is not None:
-        start_method = settle_start_method(start_method)
+    method = settle_start_method(start_method)
     if isinstance(executor, concurrent.futures.Executor):
         handed_in = executor
         return FuturesExecutor(type(executor).__name__, lambda: handed_in, workers, owned=False)
@@ -57,10 +61,9 @@ def choose_executor(
     require_choice("executor", executor, EXECUTORS)
     number = min(workers or _processors(), plan.batches)
     if executor == "auto":
-        asked = number > 1 and (workers is not None or start_method is not None)
-        executor = "process" if asked or _worth_workers(plan, aggregation, number) else "serial"
-        if inside_daemon():
-            executor = "serial"
+        asked = workers is not None or start_method is not None
+        worth = asked or _price(plan, aggregation) > _WORTH_WORKERS[method]
+        executor = "process" if worth and number > 1 and not inside_daemon() else "serial"
     if executor == "serial":
         return SerialExecutor()
     if executor == "threads":
@@ -72,16 +75,15 @@ def choose_executor(
             parameter="executor",
         )
     kind = ProcessExecutor if executor == "process" else PoolExecutor
-    return kind(number, settle_start_method(start_method))
+    return kind(number, method)
 
 
-def _worth_workers(plan: Plan, aggregation: Aggregation, workers: int) -> bool:
-    if workers == 1 or plan.method == "multinomial":
-        return False
-    price = max(plan.expression.price, 1)
-    if aggregation in ("counter", "groupby"):
-        price += _OBJECT_PRICE
-    return price * plan.n > _WORTH_WORKERS
+def _price(plan: Plan, aggregation: Aggregation) -> int:
+    """Weigh the whole run, in dice."""
+    if plan.method == "multinomial":
+        return 0
+    objects = _OBJECT_PRICE if aggregation in ("counter", "groupby") else 0
+    return plan.n * (max(plan.expression.price, 1) + objects)
 
 
 def _processors() -> int:

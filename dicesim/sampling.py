@@ -59,6 +59,24 @@ def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integ
     return rolled
 
 
+def blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Integers]:
+    """Roll an expression and yield `totals` a piece at a time, for those who need not keep them.
+
+    Parameters
+    ----------
+    expression : Expression
+    rng : numpy.random.Generator
+    size : int
+        Number of trials.
+
+    Yields
+    ------
+    ndarray of int64, shape (up to 32,768,)
+    """
+    for block in _blocks(expression, rng, size):
+        yield block.astype(np.int64)
+
+
 def counts(expression: Expression, rng: np.random.Generator, size: int) -> Tally:
     """Roll an expression and count the totals: `bincount` of `totals`, in less memory.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import NamedTuple, Protocol, overload
 
@@ -28,6 +28,7 @@ from dicesim.execution import (
     BatchRecord,
     Executor,
     Job,
+    Outcome,
     Schedule,
 )
 from dicesim.executors import (
@@ -191,6 +192,8 @@ class _Run:
     progress: Callable[[Progress], None] | None
     trace: Callable[[BatchRecord], None] | None
     cancel: Cancel | None
+    tally: Tally = field(default_factory=lambda: Tally.of({}))
+    done: int = 0
 
     def finish(self) -> Result:
         """Take outcomes until all are there, or the caller has enough."""
@@ -202,15 +205,14 @@ class _Run:
         pmf = self.draft.pmf if plan.method == "multinomial" else None
         job = Job(plan, self.draft.aggregation, pmf, counters)
         start = time.perf_counter()
-        tally, failure = Tally.of({}), None
+        failure = None
         try:
-            for part in self._parts(job, schedule, start):
-                tally += part
+            self._work(job, schedule, start)
         except ExecutionError as error:
             failure = error
         result = replace(
             self.draft,
-            tally=counters.tally() if counters else tally,
+            tally=counters.tally() if counters else self.tally,
             elapsed_seconds=time.perf_counter() - start,
         )
         if failure is not None:
@@ -225,21 +227,25 @@ class _Run:
         context = get_context(method) if method else None
         return SharedCounters(self.draft.plan.expression, window, context)
 
-    def _parts(self, job: Job, schedule: Schedule, start: float) -> Iterator[Tally]:
-        done, plan = 0, job.plan
+    def _work(self, job: Job, schedule: Schedule, start: float) -> None:
+        requested = job.plan.n
         with closing(self.team.outcomes(job, schedule)) as outcomes:
             for outcome in outcomes:
                 if outcome is not None:
-                    done = min(plan.n, outcome.task.batches.stop * plan.batch_size)
-                    if self.trace is not None:
-                        for record in outcome.records:
-                            self.trace(record)
-                    if outcome.tally is not None:
-                        yield outcome.tally
+                    self._accept(outcome)
                 if self.progress is not None:
-                    self.progress(Progress(done, plan.n, time.perf_counter() - start))
+                    self.progress(Progress(self.done, requested, time.perf_counter() - start))
                 if self.cancel is not None and self.cancel.is_set():
                     return
+
+    def _accept(self, outcome: Outcome) -> None:
+        plan = self.draft.plan
+        self.done = min(plan.n, outcome.task.batches.stop * plan.batch_size)
+        if outcome.tally is not None:
+            self.tally += outcome.tally
+        if self.trace is not None:
+            for record in outcome.records:
+                self.trace(record)
 
 
 def roll_dice(

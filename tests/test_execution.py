@@ -120,6 +120,12 @@ def test_a_factory_makes_an_executor_that_is_closed(undisturbed: Tally) -> None:
         made[0].submit(int)
 
 
+def test_a_factory_of_something_else_is_refused() -> None:
+    """What is made has to be an executor."""
+    with pytest.raises(dicesim.ParameterError, match="returned 7; return a concurrent.futures"):
+        run(executor=lambda: 7)
+
+
 def test_shared_counters_are_not_sent_to_strangers() -> None:
     """A Lock cannot be pickled, so this is refused before any work."""
     with ThreadPoolExecutor(1) as pool, pytest.raises(dicesim.ParameterError, match="handed in"):
