@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,3 +57,29 @@ def test_shared_counters_mark_what_they_count() -> None:
     counters.add(4, Tally.of({2: 1}))
     assert [counters.holds(batch) for batch in (0, 1, 3, 4, 7)] == [True, False, False, True, False]
     assert counters.tally().counter() == {2: 1, 7: 2, 12: 1}
+
+
+class CountingLock:
+    """A lock that counts how often it is taken and given back."""
+
+    def __init__(self) -> None:
+        self.acquired = self.released = 0
+
+    def __enter__(self) -> None:
+        self.acquired += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.released += 1
+
+
+def test_the_lock_is_taken_once_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once a roll: that is what makes shared counters usable."""
+    locks: list[CountingLock] = []
+
+    def make() -> CountingLock:
+        locks.append(CountingLock())
+        return locks[-1]
+
+    monkeypatch.setattr("dicesim.shared.threading", SimpleNamespace(Lock=make))
+    dicesim.run("2d6", 10_000, batch_size=1000, executor="serial", aggregation="shared")
+    assert [(lock.acquired, lock.released) for lock in locks] == [(10, 10)]
