@@ -1,4 +1,4 @@
-"""Getting the batches of a plan rolled: the task, the schedule, and the simplest executors.
+"""Getting the batches of a plan rolled: the task, the schedule, and the simplest executor.
 
 A *task* is a range of batches, submitted as one piece. An executor takes tasks from a `Schedule`,
 has `run_task` called on each of them somewhere, and gives the outcomes back; the schedule hands
@@ -11,21 +11,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor as FuturesPool,
-    Future,
-    wait,
-)
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
 from typing import ClassVar, Final, Protocol, TypeAlias
 
 from dicesim import sampling
 from dicesim.choices import Aggregation, StartMethod
-from dicesim.errors import DicesimError, ExecutionError, ParameterError
+from dicesim.errors import DicesimError, ExecutionError
 from dicesim.plan import Batch, Plan
 from dicesim.pmf import PMF
 from dicesim.tally import AGGREGATORS, Tally
@@ -270,96 +263,3 @@ class SerialExecutor:
         while (task := schedule.take()) is not None:
             schedule.done(run_task(job, task))
             yield from schedule.ready()
-
-
-@dataclass
-class FuturesExecutor:
-    """Any `concurrent.futures.Executor`.
-
-    Parameters
-    ----------
-    name : str
-    make : callable
-        Returns the pool to submit to.
-    workers : int or None
-        How many workers it has, if that is known.
-    owned : bool
-        Whether the pool is ours to shut down, and to make anew when it breaks. What was handed in
-        is the caller's, and is left as it is.
-    """
-
-    name: str
-    make: Callable[[], FuturesPool]
-    workers: int | None = None
-    owned: bool = True
-    start_method: ClassVar[StartMethod | None] = None
-
-    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
-        """Run every task."""
-        pool = self._make()
-        flying: dict[Future[Outcome], Task] = {}
-        try:
-            while not schedule.finished:
-                try:
-                    self._submit(pool, job, schedule, flying)
-                    self._collect(schedule, flying)
-                except BrokenExecutor as error:
-                    self._settle(schedule, flying, error)
-                    pool = self._make()
-                yield None
-                yield from schedule.ready()
-        finally:
-            for future in flying:
-                future.cancel()
-            if self.owned:
-                pool.shutdown(wait=True, cancel_futures=True)
-
-    def _make(self) -> FuturesPool:
-        pool = self.make()
-        if not isinstance(pool, FuturesPool):
-            raise ParameterError(
-                f"executor: the function returned {pool!r}; return a concurrent.futures.Executor",
-                parameter="executor",
-            )
-        return pool
-
-    def _submit(
-        self, pool: FuturesPool, job: Job, schedule: Schedule, flying: dict[Future[Outcome], Task]
-    ) -> None:
-        """Keep the window full; a task under suspicion flies alone, so that guilt is certain."""
-        while not any(schedule.suspected(task) for task in flying.values()):
-            task = schedule.take()
-            if task is None:
-                return
-            if schedule.suspected(task) and flying:
-                schedule.lost(task, blamed=False)
-                return
-            try:
-                flying[pool.submit(run_task, job, task)] = task
-            except BrokenExecutor:
-                schedule.lost(task, blamed=False)
-                raise
-
-    @staticmethod
-    def _collect(schedule: Schedule, flying: dict[Future[Outcome], Task]) -> None:
-        done, _ = wait(flying, timeout=TICK, return_when=FIRST_COMPLETED)
-        for future in done:
-            schedule.done(future.result())
-            del flying[future]
-
-    def _settle(
-        self, schedule: Schedule, flying: dict[Future[Outcome], Task], error: BrokenExecutor
-    ) -> None:
-        """Keep what was finished before the pool broke, and have the rest run again."""
-        wait(flying)
-        for future, task in flying.items():
-            try:
-                schedule.done(future.result())
-            except BrokenExecutor:
-                schedule.lost(task, blamed=True)
-        flying.clear()
-        if not self.owned:
-            raise ExecutionError(
-                f"the executor that was handed in broke: {error}; hand in a function that makes "
-                "one, and it is made anew"
-            ) from error

@@ -10,7 +10,8 @@ from typing import Final
 
 from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, require_choice
 from dicesim.errors import ParameterError
-from dicesim.execution import Executor, FuturesExecutor, SerialExecutor
+from dicesim.execution import Executor, SerialExecutor
+from dicesim.futures import FuturesExecutor
 from dicesim.limits import Limits
 from dicesim.plan import Plan, whole_number
 from dicesim.pool import PoolExecutor

@@ -12,6 +12,7 @@ import os
 import queue
 import struct
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -30,7 +31,15 @@ from dicesim.execution import (
     Task,
     run_task,
 )
-from dicesim.workers import check_deaths, check_start, prepare_worker, settle, starting
+from dicesim.workers import (
+    Life,
+    Parcel,
+    check_deaths,
+    check_start,
+    prepare_worker,
+    settle,
+    starting,
+)
 
 # What a worker announces: its process, and the task that it begins (-1: none yet). Shorter than
 # PIPE_BUF, so that many may write to one pipe without a lock.
@@ -150,13 +159,15 @@ class _Squad:
         self._workers = workers
         self._recruiting = True
         self._lock = threading.Lock()
-        self._processes: list[Any] = []
+        self._lives: dict[Any, Life] = {}
+        self._stillborn: list[Any] = []
         self._outcomes: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
         self._announced: dict[int, int] = {}
         self.dead: list[Any] = []
         self._reader, self._writer = context.Pipe(duplex=False)
+        parcel = Parcel(job, context)
         with starting(context):
-            self._pool = Pool(workers, _enlist, (job, self._writer), context=self)
+            self._pool = Pool(workers, _enlist, (parcel, self._writer), context=self)
 
     def __getattr__(self, name: str) -> Any:
         """Be the context of the Pool, except for its processes."""
@@ -169,9 +180,14 @@ class _Squad:
     def start(self, process: Any) -> None:
         """Start a process and remember it, or do nothing once the squad is at its end."""
         with self._lock:
-            if self._recruiting:
+            if not self._recruiting:
+                return
+            try:
                 process.start()
-                self._processes.append(process)
+            except ConnectionError:  # it was killed, or the fork server was, before it had its job
+                self._stillborn.append(process)
+            else:
+                self._lives[process] = Life(process)
 
     def feed(self, schedule: Schedule) -> None:
         """Submit tasks, so that each worker has one to roll and others to go on with."""
@@ -210,14 +226,27 @@ class _Squad:
         """Kill every process, and leave the Pool to itself: its own `terminate` may hang."""
         with self._lock:
             self._recruiting = False
-        threading.Thread(target=self._pool.terminate, daemon=True).start()
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            connection.wait([process.sentinel])
+        for life in self._lives.values():
+            life.end()
+        self._release_locks()
+        threading.Thread(target=self._terminate, daemon=True).start()
         self._hear()
         self._reader.close()
         self._writer.close()
+        for life in self._lives.values():
+            life.close()
+
+    def _release_locks(self) -> None:
+        """Release what the dead may hold, so that the threads of the Pool can come to an end."""
+        inside: Any = self._pool
+        for lock in filter(None, (inside._inqueue._rlock, inside._outqueue._wlock)):
+            lock.acquire(False)
+            with suppress(ValueError):  # the Pool was faster
+                lock.release()
+
+    def _terminate(self) -> None:
+        with suppress(OSError, ValueError, EOFError):  # half a message that a dead worker left
+            self._pool.terminate()
 
     def check_start(self) -> None:
         """Give up where a worker ended by itself before it could announce itself."""
@@ -238,17 +267,19 @@ class _Squad:
             self._announced[process] = task
 
     def _ended(self) -> list[Any]:
-        """Tell from the sentinels which processes have ended: only the Pool may poll them."""
+        """Tell which processes have ended, without polling them: only the Pool may do that."""
         with self._lock:
-            sentinels = {process.sentinel: process for process in self._processes}
-        return [sentinels[ready] for ready in connection.wait(list(sentinels), timeout=0)]
+            lives = {life.handle: process for process, life in self._lives.items()}
+            stillborn = self._stillborn.copy()
+        ready = connection.wait(list(lives), timeout=0)
+        return [*stillborn, *(process for handle, process in lives.items() if handle in ready)]
 
 
-def _enlist(job: Job, announcements: Connection) -> None:
+def _enlist(parcel: Parcel, announcements: Connection) -> None:
     """Begin as a worker of a Pool."""
     global _enlisted
-    _enlisted = job, announcements
     prepare_worker()
+    _enlisted = parcel.open(), announcements
     announcements.send_bytes(_ANNOUNCEMENT.pack(os.getpid(), -1))
 
 

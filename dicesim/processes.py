@@ -20,7 +20,15 @@ from typing import ClassVar
 from dicesim.choices import StartMethod
 from dicesim.errors import DicesimError
 from dicesim.execution import TASKS_PER_WORKER, TICK, Job, Outcomes, Schedule, Task, run_task
-from dicesim.workers import check_deaths, check_start, prepare_worker, settle, starting
+from dicesim.workers import (
+    Life,
+    Parcel,
+    check_deaths,
+    check_start,
+    prepare_worker,
+    settle,
+    starting,
+)
 
 
 @dataclass
@@ -55,7 +63,7 @@ class ProcessExecutor:
 class _Worker:
     """A process, the queue it gets tasks from, and the pipe it sends outcomes through."""
 
-    def __init__(self, job: Job, context: BaseContext) -> None:
+    def __init__(self, job: Parcel, context: BaseContext) -> None:
         self.flying: deque[Task] = deque()
         self.started = False
         self._tasks: SimpleQueue[Task | None] = context.SimpleQueue()
@@ -64,6 +72,7 @@ class _Worker:
             target=_work, args=(job, self._tasks, sender), daemon=True
         )
         self.process.start()
+        self.life = Life(self.process)
         sender.close()  # else a dead worker would never read as the end of the pipe
 
     def put(self, task: Task) -> None:
@@ -74,19 +83,22 @@ class _Worker:
     def dismiss(self) -> None:
         """Let the worker end by itself."""
         self._tasks.put(None)
+        connection.wait([self.life.handle])
         self.process.join()
 
     def close(self) -> None:
         """Kill the process if it is alive, and free what it held."""
-        self.process.kill()
-        self.process.join()
+        self.life.end()
+        self.process.join(TICK)  # that of a dead fork server cannot be joined
+        self.life.close()
         self._tasks.close()
         self.results.close()
 
 
-def _work(job: Job, tasks: SimpleQueue[Task | None], results: Connection) -> None:
+def _work(parcel: Parcel, tasks: SimpleQueue[Task | None], results: Connection) -> None:
     """Get tasks and send outcomes, until there is no task: what a worker process does."""
     prepare_worker()
+    job = parcel.open()
     results.send(None)
     while (task := tasks.get()) is not None:
         try:
@@ -102,14 +114,18 @@ class _Crew:
         self._job = job
         self._schedule = schedule
         self._context = context
+        self._parcel = Parcel(job, context)
         self._workers: list[_Worker] = []
         self._deaths = 0
 
     def recruit(self, number: int) -> None:
         """Start workers until there are so many."""
         while len(self._workers) < number:
-            with starting(self._context):
-                self._workers.append(_Worker(self._job, self._context))
+            try:
+                with starting(self._context):
+                    self._workers.append(_Worker(self._parcel, self._context))
+            except ConnectionError:
+                self._count_deaths(1)
 
     def feed(self) -> None:
         """Give each worker a task to roll and others to go on with."""
@@ -125,9 +141,9 @@ class _Crew:
     def listen(self) -> None:
         """Wait until a worker sends something or dies, at most a `TICK`, and act on it."""
         channels = {worker.results: worker for worker in self._workers}
-        sentinels = {worker.process.sentinel: worker for worker in self._workers}
-        handles = connection.wait([*channels, *sentinels], timeout=TICK)
-        dead = [worker for sentinel, worker in sentinels.items() if sentinel in handles]
+        lives = {worker.life.handle: worker for worker in self._workers}
+        handles = connection.wait([*channels, *lives], timeout=TICK)
+        dead = [worker for handle, worker in lives.items() if handle in handles]
         for channel, worker in channels.items():
             if channel in handles and worker not in dead:
                 try:
@@ -169,17 +185,17 @@ class _Crew:
             worker.process.join(TICK)
         fallen = list(self._workers) if counters else dead
         for worker in fallen:
-            worker.process.kill()
-            worker.process.join()
+            worker.life.end()
             self._drain(worker)
         for worker in dead:
             if not worker.started:
                 check_start(worker.process.exitcode)
-        self._deaths += len(dead)
-        check_deaths(self._deaths)
+        self._count_deaths(len(dead))
         for worker in fallen:
-            for position, task in enumerate(worker.flying):
-                settle(self._job, self._schedule, task, blamed=worker in dead and position == 0)
+            # Tasks are first in, first out: the first one may be what killed the worker.
+            suspect = worker.flying[0] if worker.flying and worker.started else None
+            for task in worker.flying:
+                settle(self._job, self._schedule, task, blamed=worker in dead and task is suspect)
             self._workers.remove(worker)
             worker.close()
         if counters:
@@ -192,3 +208,7 @@ class _Crew:
                 self._receive(worker)
         except (EOFError, OSError):
             pass  # the last message is whole, or it does not count
+
+    def _count_deaths(self, number: int) -> None:
+        self._deaths += number
+        check_deaths(self._deaths)

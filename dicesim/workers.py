@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing import connection, resource_tracker
 from multiprocessing.context import BaseContext
-from typing import Final
+from typing import Any, Final
 
 from dicesim.choices import START_METHODS, StartMethod, require_choice
 from dicesim.errors import ExecutionError, ParameterError
@@ -26,6 +28,11 @@ _GUARD_HINT: Final = (
 
 # Deaths in a row without a task done in between, after which a run gives up.
 _DEATHS: Final = 20
+
+_WATCHER: Final = "dicesim parent watcher"
+
+# What multiprocessing says of every worker when the fork server has died.
+_UNKNOWN_END: Final = 255
 
 # A process forked by another thread in the middle of this would inherit the wrong ends of pipes.
 _STARTING = threading.Lock()
@@ -75,6 +82,8 @@ def starting(context: BaseContext) -> Iterator[None]:
 
     Raises
     ------
+    ConnectionError
+        The worker, or the fork server, was killed meanwhile: a death as any other.
     ExecutionError
         The system will not start another process.
     """
@@ -86,6 +95,8 @@ def starting(context: BaseContext) -> Iterator[None]:
             previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
+        except ConnectionError:
+            raise
         except (OSError, EOFError) as error:
             raise ExecutionError(
                 f"no worker could be started ({error!r}); {_GUARD_HINT}"
@@ -95,13 +106,80 @@ def starting(context: BaseContext) -> Iterator[None]:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
+class Life:
+    """Whether a process lives, and its end, as the kernel tells it.
+
+    The sentinel of a `Process` alone would not do: a process that another thread forks meanwhile
+    inherits its other end and keeps it silent, and when the fork server dies it speaks
+    while the worker lives on.
+
+    Attributes
+    ----------
+    handle : int
+        To be waited for: ready once the process has ended.
+    """
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+        self._pidfd: int | None = None
+        if hasattr(os, "pidfd_open"):
+            with suppress(OSError):  # reaped already, or an old kernel: the sentinel has to do
+                self._pidfd = os.pidfd_open(process.pid)
+        self.handle: int = process.sentinel if self._pidfd is None else self._pidfd
+
+    def end(self) -> None:
+        """Kill the process, and wait until it has ended."""
+        if self._pidfd is None:
+            self._process.kill()
+        else:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        connection.wait([self.handle])
+
+    def close(self) -> None:
+        """Free the handle."""
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+class Parcel:
+    """A job on its way to workers: its counters as they are, the rest in shared memory.
+
+    Arguments of a process travel through a pipe, and what exceeds its buffer would block the parent
+    for ever where a worker dies before it has read them.
+    """
+
+    def __init__(self, job: Job, context: BaseContext) -> None:
+        content = pickle.dumps(replace(job, counters=None))
+        self._memory = context.RawArray("B", len(content))
+        memoryview(self._memory).cast("B")[:] = content
+        self._counters = job.counters
+
+    def open(self) -> Job:
+        """Return the job."""
+        job: Job = pickle.loads(memoryview(self._memory))  # noqa: S301  (our own parent's)
+        return replace(job, counters=self._counters)
+
+
 def prepare_worker() -> None:
     """Make a process a worker: it leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_DFL
+        )  # to have no reader is no cause for a traceback
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, name="parent watcher", daemon=True).start()
+    watch_parent()
+
+
+def watch_parent() -> None:
+    """End this process when its parent ends; in a process without a parent of ours, do nothing."""
+    watched = any(thread.name == _WATCHER for thread in threading.enumerate())
+    if multiprocessing.parent_process() is not None and not watched:
+        threading.Thread(target=_end_with_parent, name=_WATCHER, daemon=True).start()
 
 
 def _end_with_parent() -> None:
@@ -134,7 +212,7 @@ def check_start(exitcode: int | None) -> None:
     """
     if exitcode == UNGUARDED:
         raise ExecutionError(f"the script started a run inside its own workers; {_GUARD_HINT}")
-    if exitcode is not None and exitcode >= 0:
+    if exitcode is not None and 0 <= exitcode != _UNKNOWN_END:
         raise ExecutionError(
             f"a worker ended with exit code {exitcode} as it started; {_GUARD_HINT}"
         )

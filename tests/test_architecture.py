@@ -34,6 +34,7 @@ ORDER = [
     "execution",
     "shared",
     "workers",
+    "futures",
     "processes",
     "pool",
     "executors",

@@ -1,0 +1,121 @@
+"""Workers that somebody else manages: any `concurrent.futures.Executor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dicesim.choices import StartMethod
+from dicesim.errors import ExecutionError, ParameterError
+from dicesim.execution import TICK, TRIES, Job, Outcome, Outcomes, Schedule, Task, run_task
+from dicesim.workers import watch_parent
+
+Flying = dict[Future[Outcome], Task]
+
+
+@dataclass
+class FuturesExecutor:
+    """Any `concurrent.futures.Executor`.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Returns the pool to submit to.
+    workers : int or None
+        How many workers it has, if that is known.
+    owned : bool
+        Whether the pool is ours to shut down, and to make anew when it breaks. What was handed in
+        is the caller's, and is left as it is.
+    """
+
+    name: str
+    make: Callable[[], Executor]
+    workers: int | None = None
+    owned: bool = True
+    start_method: ClassVar[StartMethod | None] = None
+
+    def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
+        """Run every task."""
+        pool = self._make()
+        flying: Flying = {}
+        idle_breaks = 0
+        try:
+            while not schedule.finished:
+                try:
+                    self._submit(pool, job, schedule, flying)
+                    self._collect(schedule, flying)
+                except BrokenExecutor as error:
+                    idle_breaks = 0 if flying else idle_breaks + 1
+                    self._settle(schedule, flying)
+                    if not self.owned or idle_breaks == TRIES:
+                        raise self._give_up(error) from error
+                    pool = self._make()
+                yield None
+                yield from schedule.ready()
+        finally:
+            for future in flying:
+                future.cancel()
+            if self.owned:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _make(self) -> Executor:
+        pool = self.make()
+        if not isinstance(pool, Executor):
+            raise ParameterError(
+                f"executor: the function returned {pool!r}; return a concurrent.futures.Executor",
+                parameter="executor",
+            )
+        return pool
+
+    def _submit(self, pool: Executor, job: Job, schedule: Schedule, flying: Flying) -> None:
+        """Keep the window full; a task under suspicion flies alone, so that guilt is certain."""
+        run = _run_watched if self.owned else run_task
+        while not any(schedule.suspected(task) for task in flying.values()):
+            task = schedule.take()
+            if task is None:
+                return
+            if schedule.suspected(task) and flying:
+                schedule.lost(task, blamed=False)
+                return
+            try:
+                flying[pool.submit(run, job, task)] = task
+            except BrokenExecutor:
+                schedule.lost(task, blamed=False)
+                raise
+            except RuntimeError as error:
+                raise ExecutionError(f"the executor takes no tasks: {error}") from error
+
+    @staticmethod
+    def _collect(schedule: Schedule, flying: Flying) -> None:
+        done, _ = wait(flying, timeout=TICK, return_when=FIRST_COMPLETED)
+        for future in done:
+            schedule.done(future.result())
+            del flying[future]
+
+    @staticmethod
+    def _settle(schedule: Schedule, flying: Flying) -> None:
+        """Keep what was finished before the pool broke, and have the rest run again."""
+        wait(flying)
+        for future, task in flying.items():
+            try:
+                schedule.done(future.result())
+            except BrokenExecutor:
+                schedule.lost(task, blamed=True)
+        flying.clear()
+
+    def _give_up(self, error: BrokenExecutor) -> ExecutionError:
+        if self.owned:
+            return ExecutionError(f"the executor broke {TRIES} times and took no task: {error}")
+        return ExecutionError(
+            f"the executor that was handed in broke: {error}; hand in a function that makes one, "
+            "and it is made anew"
+        )
+
+
+def _run_watched(job: Job, task: Task) -> Outcome:
+    """Run a task in a worker that must not outlive us."""
+    watch_parent()
+    return run_task(job, task)
