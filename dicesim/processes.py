@@ -63,13 +63,13 @@ class ProcessExecutor:
 class _Worker:
     """A process, the queue it gets tasks from, and the pipe it sends outcomes through."""
 
-    def __init__(self, job: Parcel, context: BaseContext) -> None:
+    def __init__(self, parcel: Parcel, context: BaseContext) -> None:
         self.flying: deque[Task] = deque()
         self.started = False
         self._tasks: SimpleQueue[Task | None] = context.SimpleQueue()
         self.results, sender = context.Pipe(duplex=False)
         self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(job, self._tasks, sender), daemon=True
+            target=_work, args=(parcel, self._tasks, sender), daemon=True
         )
         self.process.start()
         self.life = Life(self.process)

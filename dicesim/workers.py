@@ -166,10 +166,8 @@ def prepare_worker() -> None:
     """Make a process a worker: it leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(
-            signal.SIGPIPE, signal.SIG_DFL
-        )  # to have no reader is no cause for a traceback
+    if hasattr(signal, "SIGPIPE"):  # to write to a parent that is gone is the end, not an error
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     watch_parent()
