@@ -1,21 +1,23 @@
 """The simulator: an expression and a generator in, totals or counts out.
 
-Trials are drawn in blocks whose size depends on the expression alone, so that `totals` and `counts`
-of one stream agree roll for roll. A block is die-major (dice × trials) in the smallest type that
-holds the faces, and small enough to stay in the processor's cache.
+How a stream is used depends on the expression and the number of trials alone, so that `totals`,
+`blocks` and `counts` agree roll for roll. Expressions with few joint outcomes are packed; for the
+others each die is drawn, in blocks that are die-major (dice × trials) and in the smallest type that
+holds the faces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial, reduce
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dicesim.expression import Constant, Dice, Expression, Negate, Product, Sum
+from dicesim.evaluation import Block, evaluate, smallest_type
+from dicesim.expression import Dice, Expression
+from dicesim.packing import pack
 from dicesim.pmf import PMF
 from dicesim.tally import Integers, Tally, bincount
 
@@ -26,9 +28,6 @@ _ROWS: Final = 64
 _TABLE: Final = 2**16
 
 _FACES: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
-_TOTALS: Final = (np.int8, np.int16, np.int32, np.int64)
-
-Block: TypeAlias = NDArray[np.signedinteger[Any]]
 
 
 def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
@@ -53,7 +52,7 @@ def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integ
     """
     rolled = np.empty(size, dtype=np.int64)
     start = 0
-    for block in _blocks(expression, rng, size):
+    for block in blocks(expression, rng, size):
         rolled[start : start + len(block)] = block
         start += len(block)
     return rolled
@@ -71,9 +70,14 @@ def blocks(expression: Expression, rng: np.random.Generator, size: int) -> Itera
 
     Yields
     ------
-    ndarray of int64, shape (up to 32,768,)
+    ndarray of int64, one-dimensional
+        Together as long as `size`.
     """
-    for block in _blocks(expression, rng, size):
+    packing = pack(expression)
+    if packing is not None:
+        yield from packing.blocks(rng, size)
+        return
+    for block in _direct(expression, rng, size):
         yield block.astype(np.int64)
 
 
@@ -91,12 +95,15 @@ def counts(expression: Expression, rng: np.random.Generator, size: int) -> Tally
     -------
     Tally
     """
+    packing = pack(expression)
+    if packing is not None:
+        return packing.counts(rng, size)
     low, high = expression.bounds
     width = high - low + 1
     if width > _TABLE:
         return bincount(totals(expression, rng, size))
     table = np.zeros(width, dtype=np.int64)
-    for block in _blocks(expression, rng, size):
+    for block in _direct(expression, rng, size):
         table += np.bincount(np.subtract(block, low, dtype=np.intp), minlength=width)
     return Tally.from_table(low, table)
 
@@ -176,35 +183,19 @@ def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
         total: Block = faces.sum(axis=0, dtype=np.int64)
         return total
 
-    return Roll(int(_evaluate(expression, roll, 1)[0]), tuple(pools))
+    return Roll(int(evaluate(expression, roll, 1)[0]), tuple(pools))
 
 
-def _blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:
+def _direct(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:
+    """Blocks of totals, each die drawn by itself."""
     for start in range(0, size, _BLOCK):
         trials = min(_BLOCK, size - start)
-        yield _evaluate(expression, partial(_roll, rng=rng, trials=trials), trials)
-
-
-def _evaluate(expression: Expression, roll: Callable[[Dice], Block], trials: int) -> Block:
-    """Totals of a block of trials, where `roll` gives the totals of a pool."""
-    match expression:
-        case Constant(value):
-            return np.full(trials, value, dtype=_dtype(expression))
-        case Dice():
-            return roll(expression)
-        case Negate(operand):
-            dtype = _dtype(expression, operand)
-            return np.negative(_evaluate(operand, roll, trials), dtype=dtype)
-        case Sum(terms) | Product(terms):
-            combine = np.add if isinstance(expression, Sum) else np.multiply
-            dtype = _dtype(expression, *terms)
-            parts = (_evaluate(term, roll, trials) for term in terms)
-            return reduce(partial(combine, dtype=dtype), parts)
+        yield evaluate(expression, partial(_roll, rng=rng, trials=trials), trials)
 
 
 def _roll(dice: Dice, rng: np.random.Generator, trials: int) -> Block:
     """Totals of a pool, drawn a few rows of dice at a time, faces counted from 0."""
-    dtype = _dtype(dice)
+    dtype = smallest_type(dice)
     total = np.full(trials, dice.count, dtype=dtype)
     faces = next(kind for kind in _FACES if dice.sides - 1 <= np.iinfo(kind).max)
     for start in range(0, dice.count, _ROWS):
@@ -212,16 +203,3 @@ def _roll(dice: Dice, rng: np.random.Generator, trials: int) -> Block:
         drawn = rng.integers(0, dice.sides, size=(rows, trials), dtype=faces)
         total += drawn.sum(axis=0, dtype=dtype)
     return total
-
-
-def _dtype(*expressions: Expression) -> type[np.signedinteger[Any]]:
-    """Smallest type that holds every total of every one of the expressions.
-
-    A partial sum may wrap around in it: arithmetic modulo a power of two ends right all the same.
-    """
-    low = min(expression.bounds[0] for expression in expressions)
-    high = max(expression.bounds[1] for expression in expressions)
-    for kind in _TOTALS:
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return kind
-    raise AssertionError("every node keeps its totals within 64 bits")

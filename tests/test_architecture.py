@@ -29,6 +29,8 @@ ORDER = [
     "expression",
     "notation",
     "distribution",
+    "evaluation",
+    "packing",
     "sampling",
     "plan",
     "execution",
