@@ -10,6 +10,9 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # A stream that was closed beforehand is None, and would end the program at the first word.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     # Until a run knows what to do with an interrupt, it ends the program without a traceback.
     signal.signal(signal.SIGINT, _leave)
     from .app import invoke

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ app = typer.Typer(
 Expression = Annotated[
     str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or 3d6+1d8-2.")
 ]
-Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: a seed printed before.")]
+Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
 All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
@@ -100,39 +101,35 @@ def run(
     """Roll an expression many times and check the counts."""
     _one_of(as_json=as_json, as_csv=as_csv, quiet=quiet)
     notes = terminal.Notes()
+
+    def roll_all() -> dicesim.Result:
+        return dicesim.run(
+            expression,
+            whole_number("--n", n),
+            rng=_optional("--seed", seed),
+            method=method,
+            executor=executor,
+            workers=_optional("--workers", workers),
+            start_method=start_method,
+            aggregation=aggregation,
+            batch_size=_optional("--batch-size", batch_size),
+            bit_generator=bit_generator,
+            alpha=alpha,
+            progress=notes.progress,
+            trace=notes.trace if trace else None,
+            cancel=interrupt,
+            limits=limits_from(limit or []),
+        )
+
     with terminal.Interrupt() as interrupt:
-        code, failure = 0, None
-        try:
-            result = dicesim.run(
-                expression,
-                whole_number("--n", n),
-                rng=_optional("--seed", seed),
-                method=method,
-                executor=executor,
-                workers=_optional("--workers", workers),
-                start_method=start_method,
-                aggregation=aggregation,
-                batch_size=_optional("--batch-size", batch_size),
-                bit_generator=bit_generator,
-                alpha=alpha,
-                progress=notes.progress,
-                trace=notes.trace if trace else None,
-                cancel=interrupt,
-                limits=limits_from(limit or []),
-            )
-        except dicesim.ExecutionError as error:
-            if error.partial is None:
-                raise
-            result, failure, code = error.partial, error, error.exit_code
-        finally:
-            notes.end()
-        for note in result.notes:
-            notes.line(f"note: {note}")
+        result, failure = _result_of(roll_all, notes)
         _print_result(result, as_json, as_csv, quiet, show_all)
+        code = 0
         if failure is not None:
             terminal.show_error(failure)
-        elif strict and result.check and result.check.alarm:
-            code = 1
+            code = failure.exit_code
+        elif strict:
+            code = _strict_code(result, notes)
         raise typer.Exit(130 if interrupt.is_set() else code)
 
 
@@ -173,16 +170,43 @@ def roll(
     limit: Limit = None,
 ) -> None:
     """Roll an expression once or a few times, and show the dice."""
+    number = _optional("--seed", seed)
+    if number is None:
+        number = dicesim.fresh_seed()
     rolls = dicesim.roll_dice(
-        expression,
-        whole_number("--times", times),
-        rng=_optional("--seed", seed),
-        limits=limits_from(limit or []),
+        expression, whole_number("--times", times), rng=number, limits=limits_from(limit or [])
     )
+    if seed is None:
+        terminal.say(f"seed {number}")
     if as_json:
-        _print_json([one.to_dict() for one in rolls])
+        _print_json({"seed": number, "rolls": [one.to_dict() for one in rolls]})
     else:
         typer.echo("\n".join(map(dicesim.format_roll, rolls)))
+
+
+def _result_of(
+    roll_all: Callable[[], dicesim.Result], notes: terminal.Notes
+) -> tuple[dicesim.Result, dicesim.ExecutionError | None]:
+    """Return the result, or what was finished of it and why no more."""
+    failure = None
+    try:
+        result = roll_all()
+    except dicesim.ExecutionError as error:
+        if error.partial is None:
+            raise
+        result, failure = error.partial, error
+    finally:
+        notes.end()
+    for note in result.notes:
+        notes.line(f"note: {note}")
+    return result, failure
+
+
+def _strict_code(result: dicesim.Result, notes: terminal.Notes) -> int:
+    if result.check is None:
+        notes.line(f"note: --strict had nothing to hold: {result.check_unavailable}")
+        return 0
+    return 1 if result.check.alarm else 0
 
 
 def _optional(option: str, text: str | None) -> int | None:
@@ -224,7 +248,7 @@ def _print_json(value: object) -> None:
 def invoke(arguments: list[str]) -> int:
     """Run a command line, and return what to exit with.
 
-    Everything that the user got wrong ends in one line on stderr.
+    Everything that went wrong ends in one line on stderr.
     """
     try:
         code = app(arguments or ["--help"], prog_name="dicesim", standalone_mode=False)
@@ -234,18 +258,22 @@ def invoke(arguments: list[str]) -> int:
         terminal.show_error(error)
         return error.exit_code
     except _UsageError as error:
-        return _refuse_usage(error)
-    except BrokenPipeError:
-        # The reader has seen enough; let nothing complain while the interpreter ends.
+        terminal.say(f"dicesim: {error.format_message().rstrip('.')}{_usage_hint(error)}")
+        return 2
+    except OSError as error:
+        # What is left in the buffer can go nowhere; let nothing complain while Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough
+            return 0
+        terminal.say(f"dicesim: the answer could not be written: {error.strerror}")
+        return 3
 
 
-def _refuse_usage(error: Any) -> int:
-    message = error.format_message()
-    hint = ""
+def _usage_hint(error: Any) -> str:
     option = getattr(error, "option_name", "") or ""
     if option.lstrip("-")[:1].isdigit() or option[:2] in ("-d", "-("):
-        hint = "; write -- before an expression that begins with a minus"
-    typer.echo(f"dicesim: {message.rstrip('.')}{hint}", err=True)
-    return 2
+        return "; write -- and then an expression that begins with a minus, after all options"
+    message = error.format_message()
+    if message.startswith("No such command") and any(c.isdigit() for c in message):
+        return "; write: dicesim run EXPRESSION"
+    return ""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import dicesim
 
+_LONGEST = 80
 _NUMBER = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
@@ -18,12 +19,13 @@ def whole_number(option: str, text: str) -> int:
     ParameterError
         The text is no whole number.
     """
-    if _NUMBER.fullmatch(text):
+    if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
         value = Decimal(text)
         if value == value.to_integral_value():
             return int(value)
+    shown = text if len(text) <= _LONGEST else f"{text[:20]}..."
     raise dicesim.ParameterError(
-        f"{option}: {text!r} is not a whole number; write it as 1000000, 1_000_000 or 1e6",
+        f"{option}: {shown!r} is not a whole number; write it as 1000000, 1_000_000 or 1e6",
         parameter=option,
     )
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -37,14 +38,20 @@ def ascii_only() -> bool:
     return False
 
 
+def say(text: str) -> None:
+    """Print a line on stderr; if nobody can hear it, that is no reason to lose the answer."""
+    with suppress(OSError):
+        typer.echo(text, err=True)
+
+
 def show_error(error: dicesim.DicesimError) -> None:
     """Print an error as one line; one in the notation also with its place underlined."""
-    typer.echo(f"dicesim: {error}", err=True)
+    say(f"dicesim: {error}")
     if isinstance(error, dicesim.NotationError) and error.text.strip():
         window = slice(max(0, error.position - 40), error.position + 30)
         shown = "".join(c if c.isprintable() else " " for c in error.text[window])
         marks = min(error.length, max(1, len(shown) - (error.position - window.start)))
-        typer.echo(f"  {shown}\n  {' ' * (error.position - window.start)}{'^' * marks}", err=True)
+        say(f"  {shown}\n  {' ' * (error.position - window.start)}{'^' * marks}")
 
 
 class Notes:
@@ -72,11 +79,12 @@ class Notes:
         if rate:
             left = (progress.requested - progress.done) / rate
             text += f"  {dicesim.format_rate(rate)}  {_duration(left)} left"
-        with self._lock:
+        columns = shutil.get_terminal_size((80, 24)).columns
+        with self._lock, suppress(OSError):
             self._clear()
-            self._stream.write(text)
+            self._drawn = min(len(text), columns - 1)  # a line that wraps could not be cleared
+            self._stream.write(text[: self._drawn])
             self._stream.flush()
-            self._drawn = len(text)
 
     def trace(self, record: dicesim.BatchRecord) -> None:
         """Print where a batch was rolled."""
@@ -88,14 +96,14 @@ class Notes:
 
     def line(self, text: str) -> None:
         """Print a whole line."""
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._clear()
             self._stream.write(f"{text}\n")
             self._stream.flush()
 
     def end(self) -> None:
         """Take the progress line away."""
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._clear()
             self._stream.flush()
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from dicesim.limits import Limits as Limits
     from dicesim.notation import describe as describe, parse as parse, unparse as unparse
-    from dicesim.plan import Plan as Plan
+    from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
     from dicesim.report import (
         format_exact as format_exact,
@@ -85,7 +85,7 @@ _HOMES = {
     "expression": "Constant Dice Expression Negate Product Sum",
     "limits": "Limits",
     "notation": "describe parse unparse",
-    "plan": "Plan",
+    "plan": "Plan fresh_seed",
     "pmf": "PMF",
     "report": "format_exact format_rate format_roll format_run",
     "result": "Estimate Result versions",

@@ -38,3 +38,19 @@ def require_choice(parameter: str, value: object, choices: tuple[str, ...]) -> N
     raise ParameterError(
         f"{parameter}: {value!r} is not one of {', '.join(choices)}{hint}", parameter=parameter
     )
+
+
+def require_between(parameter: str, value: object, low: float, high: float) -> None:
+    """Refuse a `value` that is no number strictly between `low` and `high`.
+
+    Raises
+    ------
+    ParameterError
+        With both ends.
+    """
+    if isinstance(value, (int, float)) and low < value < high:
+        return
+    raise ParameterError(
+        f"{parameter}: {value!r} is no number between {low:g} and {high:g}; write one",
+        parameter=parameter,
+    )

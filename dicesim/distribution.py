@@ -13,19 +13,29 @@ pool, and symmetry gives the upper half. Other sums are convolved (see `PMF.conv
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from functools import reduce
 from typing import Final
 
 from dicesim.errors import ExactUnavailable
-from dicesim.expression import Constant, Dice, Expression, Negate, Product, Sum, check_limits
+from dicesim.expression import (
+    Constant,
+    Dice,
+    Expression,
+    Negate,
+    Product,
+    Sum,
+    check_limits,
+    walk,
+)
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
-from dicesim.pmf import PMF
+from dicesim.pmf import MAX_PAIRS, PMF
 
 # What a Python int takes beside its digits.
 _INT_BYTES: Final = 32
-# Pairs of outcomes that are combined one by one in about a second.
-_MAX_PAIRS: Final = 2**22
+_MAX_STEPS: Final = 2**22
 
 
 def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
@@ -65,7 +75,9 @@ def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
 
 
 def _check_table(expression: Expression, limits: Limits) -> None:
-    needed = int(expression.outcomes * (expression.joint_bits / 8 + _INT_BYTES))
+    needed = max(
+        int(part.outcomes * (part.joint_bits / 8 + _INT_BYTES)) for part in walk(expression)
+    )
     if needed > limits.table_bytes:
         raise ExactUnavailable(
             f"the exact weights would take {needed / 1e6:,.0f} MB, beyond the limit of "
@@ -78,8 +90,8 @@ def _pmf(expression: Expression) -> PMF:
     match expression:
         case Constant(value):
             return PMF({value: 1})
-        case Dice():
-            return _fair_dice([expression])
+        case Dice(count, sides):
+            return _fair_dice({sides: count})
         case Negate(operand):
             return _pmf(operand).negate()
         case Sum(terms):
@@ -90,58 +102,58 @@ def _pmf(expression: Expression) -> PMF:
 
 def _sum(terms: tuple[Expression, ...]) -> PMF:
     """Put all pools into one recurrence: a negated pool is a pool, mirrored and shifted."""
-    pools: list[Dice] = []
+    pools: Counter[int] = Counter()
     others: list[PMF] = []
     shift = 0
     for term in terms:
         match term:
             case Constant(value):
                 shift += value
-            case Dice():
-                pools.append(term)
-            case Negate(Dice(count, sides) as pool):
-                pools.append(pool)
+            case Dice(count, sides):
+                pools[sides] += count
+            case Negate(Dice(count, sides)):
+                pools[sides] += count
                 shift -= count * (sides + 1)
             case _:
                 others.append(_pmf(term))
     return reduce(_convolve, others, _fair_dice(pools, shift))
 
 
-def _fair_dice(pools: list[Dice], shift: int = 0) -> PMF:
-    """Law of the sum of all dice of the pools, plus `shift`."""
-    pools = [pool for pool in pools if pool.count]
-    dice = sum(pool.count for pool in pools)
-    span = sum(pool.count * (pool.sides - 1) for pool in pools)
+def _fair_dice(pools: Mapping[int, int], shift: int = 0) -> PMF:
+    """Law of the sum of `shift` and of all dice, given as count for each number of sides."""
+    shift += sum(pools.values())
+    pools = {sides: count for sides, count in pools.items() if sides > 1 and count}
+    dice = sum(pools.values())
+    span = sum(count * (sides - 1) for sides, count in pools.items())
+    _check_cost(span // 2 * len(pools), _MAX_STEPS, "steps of the recurrence")
     weights = [1]
     below = 1
-    strides = [weights.copy() for _ in pools]
+    # For each residue of the index modulo the sides, the sum of the weights so far.
+    strides = {sides: [1] + [0] * (sides - 1) for sides in pools}
     for k in range(1, span // 2 + 1):
         product = dice * below
-        for pool, stride in zip(pools, strides, strict=True):
-            if k >= pool.sides:
-                product -= pool.count * pool.sides * stride[k - pool.sides]
+        for sides, stride in strides.items():
+            product -= pools[sides] * sides * stride[k % sides]
         weight = product // k
         weights.append(weight)
         below += weight
-        for pool, stride in zip(pools, strides, strict=True):
-            stride.append(weight + (stride[k - pool.sides] if k >= pool.sides else 0))
+        for sides, stride in strides.items():
+            stride[k % sides] += weight
     weights += reversed(weights[: span + 1 - len(weights)])
-    return PMF(dict(enumerate(weights, start=dice + shift)))
+    return PMF(dict(enumerate(weights, start=shift)))
 
 
 def _convolve(left: PMF, right: PMF) -> PMF:
-    _check_pairs(left, right)
+    _check_cost(*left.convolution_cost(right))
     return left.convolve(right)
 
 
 def _multiply(left: PMF, right: PMF) -> PMF:
-    _check_pairs(left, right)
+    _check_cost(len(left) * len(right), MAX_PAIRS, "pairs of outcomes")
     return left.multiply(right)
 
 
-def _check_pairs(left: PMF, right: PMF) -> None:
-    pairs = len(left) * len(right)
-    if pairs > _MAX_PAIRS:
-        raise ExactUnavailable(
-            f"{pairs:,} pairs of outcomes would have to be combined, beyond {_MAX_PAIRS:,}"
-        )
+def _check_cost(cost: int, limit: int, unit: str) -> None:
+    """Refuse what would take more than a second or two."""
+    if cost > limit:
+        raise ExactUnavailable(f"it would take {cost:,} {unit}, beyond {limit:,}")

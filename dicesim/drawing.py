@@ -7,8 +7,14 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import accumulate
 from typing import Any, Final
 
+# More outcomes than this are binned, unless all are wanted.
+MOST_ROWS: Final = 40
+_BINS: Final = 24
+# One part in so many may go into the first bin and into the last, whatever their width.
+_TAIL: Final = 10_000
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -41,6 +47,56 @@ def bar(value: float, mark: float | None, width: int, *, ascii_only: bool = Fals
     return "".join(cells).rstrip()
 
 
+def bins(
+    outcomes: Sequence[int], weights: Sequence[int], *, show_all: bool = False
+) -> list[tuple[str, slice]]:
+    """Divide a support for display: one outcome each, or bins of equal width between thin tails.
+
+    Parameters
+    ----------
+    outcomes : sequence of int
+        Ascending.
+    weights : sequence of int
+        What each counts for.
+    show_all : bool, optional
+        Have no bins, however many outcomes there are.
+
+    Returns
+    -------
+    list of (str, slice)
+        Label and place in `outcomes` of each.
+
+    Examples
+    --------
+    >>> bins([2, 3, 4], [1, 2, 1])
+    [('2', slice(0, 1, None)), ('3', slice(1, 2, None)), ('4', slice(2, 3, None))]
+    """
+    if show_all or len(outcomes) <= MOST_ROWS:
+        return [(str(x), slice(i, i + 1)) for i, x in enumerate(outcomes)]
+    first = _reach(weights)
+    last = len(outcomes) - 1 - _reach(weights[::-1])
+    step = -(-(outcomes[last] - outcomes[first] + 1) // _BINS)
+    inside = range(first + 1, last + 1)
+    places = [(outcomes[i] - outcomes[first]) // step for i in range(first, last + 1)]
+    starts = [0, *(i for i in inside if places[i - first] != places[i - first - 1])]
+    return [
+        (_label(outcomes[start], outcomes[stop - 1]), slice(start, stop))
+        for start, stop in zip(starts, [*starts[1:], len(outcomes)], strict=True)
+    ]
+
+
+def _reach(weights: Sequence[int]) -> int:
+    """Index at which the running sum goes beyond a thin tail."""
+    tail = sum(weights) // _TAIL
+    return next(i for i, reached in enumerate(accumulate(weights)) if reached > tail)
+
+
+def _label(low: int, high: int) -> str:
+    if low == high:
+        return str(low)
+    return f"{low}..{high}" if low < 0 else f"{low}-{high}"
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write rows with the same keys as CSV; None is an empty field.
 
@@ -51,9 +107,10 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     2,
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     return text.getvalue()
 
 

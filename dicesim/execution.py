@@ -28,7 +28,9 @@ TICK: Final = 0.05
 TRIES: Final = 3
 # Tasks in flight for each worker: one that it rolls, and more so that it need not wait.
 TASKS_PER_WORKER: Final = 3
+# A task holds so many trials or batches at most (a batch costs some 40 µs beside its trials).
 _TASK_TRIALS: Final = 2**16
+_TASK_BATCHES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Schedule:
 
     def __init__(self, plan: Plan, window: int, task_size: int | None = None) -> None:
         self._size = task_size or max(
-            1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window)
+            1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window, _TASK_BATCHES)
         )
         self._batches = plan.batches
         self._count = -(-plan.batches // self._size)
@@ -231,8 +233,8 @@ Outcomes: TypeAlias = Generator[Outcome | None, None, None]
 class Executor(Protocol):
     """Something that gets the tasks of a schedule run.
 
-    `outcomes` yields what the schedule has ready, and None at least every `TICK` or batch, so that
-    the caller may look at the clock, or stop. Closing the generator ends the workers.
+    `outcomes` yields what the schedule has ready, and None where a `TICK` has passed without any,
+    so that the caller may look at the clock, or stop. Closing the generator ends the workers.
     """
 
     @property

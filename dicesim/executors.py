@@ -60,7 +60,7 @@ def choose_executor(
     if callable(executor):
         return FuturesExecutor("futures", executor, workers)
     require_choice("executor", executor, EXECUTORS)
-    number = min(workers or _processors(), plan.batches)
+    number = min(workers or min(_processors(), limits.workers), plan.batches)
     if executor == "auto":
         asked = workers is not None or start_method is not None
         worth = asked or _price(plan, aggregation) > _WORTH_WORKERS[method]

@@ -7,7 +7,9 @@ compare by value; the engines walk them, they hold no engine.
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -50,6 +52,21 @@ class _Node(ABC):
         """Base-2 logarithm of the number of joint outcomes of all dice."""
 
 
+def _whole_numbers(node: object, *names: str) -> None:
+    """Make these fields plain ints, or refuse the node."""
+    for name in names:
+        value = getattr(node, name)
+        try:
+            whole = operator.index(value)
+        except TypeError:
+            whole = None
+        if whole is None or isinstance(value, bool):
+            raise ParameterError(
+                f"{name}: {value!r} is not a whole number; write one", parameter=name
+            )
+        object.__setattr__(node, name, whole)
+
+
 @dataclass(frozen=True)
 class Constant(_Node):
     """A whole number."""
@@ -58,6 +75,10 @@ class Constant(_Node):
     price = 0
     outcomes = 1
     joint_bits = 0.0
+
+    def __post_init__(self) -> None:
+        _whole_numbers(self, "value")
+        super().__post_init__()
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -73,6 +94,7 @@ class Dice(_Node):
     sides: int
 
     def __post_init__(self) -> None:
+        _whole_numbers(self, "count", "sides")
         if self.count < 0 or self.sides < 1:
             raise ParameterError(
                 f"dice: {self.count}d{self.sides} is no pool; write a count of at least 0 "
@@ -104,9 +126,17 @@ class Dice(_Node):
 
 @dataclass(frozen=True)
 class Negate(_Node):
-    """A total with its sign changed."""
+    """A total with its sign changed; a constant carries its own sign."""
 
     operand: Expression
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.operand, _Node) or isinstance(self.operand, Constant):
+            raise ParameterError(
+                f"operand: {self.operand!r} cannot be negated; write Constant(-5) or an expression",
+                parameter="operand",
+            )
+        super().__post_init__()
 
     @cached_property
     def bounds(self) -> tuple[int, int]:
@@ -137,8 +167,12 @@ class _Combination(_Node):
     terms: tuple[Expression, ...]
 
     def __post_init__(self) -> None:
-        if len(self.terms) < 2:
-            raise ParameterError("terms: a combination needs two or more", parameter="terms")
+        object.__setattr__(self, "terms", tuple(self.terms))
+        if len(self.terms) < 2 or not all(isinstance(term, _Node) for term in self.terms):
+            raise ParameterError(
+                f"terms: {self.terms!r} cannot be combined; write two or more expressions",
+                parameter="terms",
+            )
         super().__post_init__()
 
     @cached_property
@@ -186,8 +220,21 @@ class Product(_Combination):
 Expression: TypeAlias = Constant | Dice | Negate | Sum | Product
 
 
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield an expression and everything below it."""
+    yield expression
+    match expression:
+        case Negate(operand):
+            yield from walk(operand)
+        case Sum(terms) | Product(terms):
+            for term in terms:
+                yield from walk(term)
+
+
 def check_limits(expression: Expression, limits: Limits) -> None:
     """Refuse an expression whose trials would be too dear, or its totals too many.
+
+    Every part is looked at: a product with 0 has one outcome, yet its factors may have any number.
 
     Raises
     ------
@@ -195,4 +242,5 @@ def check_limits(expression: Expression, limits: Limits) -> None:
         The price or the number of outcomes is beyond its limit.
     """
     limits.check("price", expression.price, "one trial would roll {} dice")
-    limits.check("outcomes", expression.outcomes, "the total may take {} different values")
+    for part in walk(expression):
+        limits.check("outcomes", part.outcomes, "a total may take {} different values")

@@ -24,7 +24,9 @@ class Limits:
     workers : int
         Worker processes or threads.
     batch_size : int
-        Trials in one batch.
+        Trials in one batch, and totals in one array.
+    rolls : int
+        Rolls that are kept with their faces.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class Limits:
     table_bytes: int = 2**28
     workers: int = 256
     batch_size: int = 2**26
+    rolls: int = 100_000
 
     def __post_init__(self) -> None:
         for field in fields(self):

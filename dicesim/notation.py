@@ -28,19 +28,28 @@ MAX_DEPTH: Final = 100
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
-      | (?P<dice>[0-9]*d(?:[0-9]+|%))
-      | (?P<number>[0-9]+)
-      | (?P<symbol>[-+*()])""",
-    re.ASCII | re.IGNORECASE | re.VERBOSE,
+      | (?P<dice>[0-9]*d(?:[0-9]+|%))(?![0-9a-z])
+      | (?P<sideless>[0-9]*d)(?![0-9a-z])
+      | (?P<number>[0-9]+)(?![a-z])
+      | (?P<symbol>[-+*()])
+      | (?P<stray>\w+|//|\*\*|.)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_STRAY = re.compile(r"[dD](?![a-z])|\w+|//|.", re.DOTALL)
-_HINTS: Final[dict[str, str]] = {
-    "/": "totals are whole numbers, and there is no division",
-    "//": "totals are whole numbers, and there is no division",
-    "×": "write * for a product",
-    "−": "write - for a difference",
-    "–": "write - for a difference",
-}
+_HINTS: Final = (
+    (r"//?", "totals are whole numbers, and there is no division"),
+    (r"\.", "totals are whole numbers, without a fraction"),
+    (r",", "write large numbers without commas"),
+    (r"\^", "write a product, as in 2*2*2"),
+    ("[\u00d7\u00b7]", "write * for a product"),
+    ("[\u2212\u2013]", "write - for a difference"),
+    (r"[0-9]*[wt][0-9]+", "write d for a die, as in 2d6"),
+    (
+        r"!|[0-9]*d[0-9]+[a-z]\w*|(k|d)[hl]?[0-9]*|adv|dis",
+        "this version has no modifiers of dice",
+    ),
+    (r"[0-9]*df", "this version has no Fudge dice"),
+    (r"[^\x00-\x7f].*", "write numbers with the digits 0 to 9, and everything else in ASCII"),
+)
 _WORDS: Final = (
     *("no", "one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -117,34 +126,13 @@ class _Parser:
 
     def _lex(self) -> list[_Token]:
         tokens = []
-        position = 0
-        while position < len(self._text):
-            match = _TOKEN.match(self._text, position)
-            if match is None or match.lastgroup is None:
-                self._refuse_stray(position)
-            if match.lastgroup != "space":
-                kind = match[0] if match.lastgroup == "symbol" else match.lastgroup
-                tokens.append(_Token(kind, match[0].lower(), position))
-            position = match.end()
+        for match in _TOKEN.finditer(self._text):
+            kind = str(match.lastgroup)
+            if kind != "space":
+                kind = match[0] if kind == "symbol" else kind
+                tokens.append(_Token(kind, match[0], match.start()))
         tokens.append(_Token("end", "", len(self._text)))
         return tokens
-
-    def _refuse_stray(self, position: int) -> NoReturn:
-        match = _STRAY.match(self._text, position)
-        stray = match[0] if match else self._text[position]
-        if stray in ("d", "D"):
-            die = re.split("[^0-9]", self._text[:position])[-1] + "d"
-            self._refuse(
-                _Token("stray", self._text[position + 1 : position + 2], position + 1),
-                "the number of sides",
-                f"write {die}6 for dice with six sides, {die}% for percentile dice",
-            )
-        hint = _HINTS.get(stray, "")
-        if stray[0].isnumeric() and not stray[0].isascii():
-            hint = "write numbers with the digits 0 to 9"
-        self._refuse(
-            _Token("stray", stray, position), "dice, a number, +, -, * or parentheses", hint
-        )
 
     @property
     def _peek(self) -> _Token:
@@ -189,6 +177,8 @@ class _Parser:
             return self._dice(token)
         if token.kind == "number":
             return Constant(self._number(token, token.text))
+        if token.kind == "sideless":
+            self._refuse_sideless(token)
         if token.kind != "(":
             self._refuse(token, "dice, a number or (", self._hint_before(token))
         self._enter(token)
@@ -201,7 +191,7 @@ class _Parser:
         return inside
 
     def _dice(self, token: _Token) -> Expression:
-        count, sides = token.text.split("d")
+        count, sides = token.text.lower().split("d")
         number = 1 if count == "" else self._number(token, count)
         faces = 100 if sides == "%" else self._number(token, sides)
         if faces == 0:
@@ -236,18 +226,39 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             self._refuse(token, f"at most {MAX_DEPTH} levels", "remove parentheses that do nothing")
 
+    def _refuse_sideless(self, token: _Token) -> NoReturn:
+        end = token.position + len(token.text)
+        self._refuse(
+            _Token("stray", self._text[end : end + 1], end),
+            "the number of sides",
+            f"write {token.text}6 for dice with six sides, {token.text}% for percentile dice",
+        )
+
     def _hint_before(self, token: _Token) -> str:
         if token.kind == "end" and not self._text.strip():
             return "write notation such as 2d6"
-        return "there is nothing to close" if token.kind == ")" and self._depth == 0 else ""
+        if token.kind == "+":
+            return "leave the + out"
+        if token.kind == ")" and self._depth == 0:
+            return "there is nothing to close"
+        return self._hint_for(token)
 
     def _hint_after(self, token: _Token) -> str:
         if token.kind == ")":
             return "no parenthesis is open"
+        if token.kind == "(":
+            return "write * for a product"
         previous = self._tokens[self._tokens.index(token) - 1]
         if token.kind == "dice" and previous.kind == "number":
             return f"write {previous.text}{token.text} without the space"
-        return ""
+        if token.kind == "sideless":
+            return "write dice without spaces, as in 3d6"
+        return self._hint_for(token)
+
+    @staticmethod
+    def _hint_for(token: _Token) -> str:
+        matches = (hint for form, hint in _HINTS if re.fullmatch(form, token.text, re.IGNORECASE))
+        return next(matches, "")
 
     def _refuse(self, token: _Token, expected: str, hint: str = "", found: str = "") -> NoReturn:
         shown = token.text if len(token.text) <= 40 else token.text[:37] + "..."

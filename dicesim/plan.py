@@ -27,6 +27,7 @@ RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | Non
 
 # Fresh seeds stay below this, so that JSON and JavaScript keep every digit.
 _FRESH_SEEDS: Final = 2**53
+_SEEDS: Final = 2**256
 _MULTINOMIAL_TRIALS: Final = 10**15
 _BATCHES: Final = 16
 _LEAST_BATCH: Final = 2**16
@@ -119,7 +120,7 @@ def make_plan(
     else:
         batch_size = whole_number("batch_size", batch_size)
         if method == "roll":
-            limits.check("batch_size", batch_size, "a batch would hold {} trials")
+            limits.check("batch_size", min(batch_size, n), "a batch would hold {} trials")
     return Plan(expression, n, settle_seed(rng), batch_size, method, bit_generator)
 
 
@@ -139,9 +140,21 @@ def whole_number(parameter: str, value: Any) -> int:
     else:
         reason = "is not a whole number"
     raise ParameterError(
-        f"{parameter}: {value!r} {reason}; write a whole number from 1 to 2**63 - 1",
+        f"{parameter}: {_shown(value)} {reason}; write a whole number from 1 to 2**63 - 1",
         parameter=parameter,
     )
+
+
+def _shown(value: Any) -> str:
+    """Show what was given, unless it is so long that nobody would read it."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "the number"
+    return repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:37]}..."
+
+
+def fresh_seed() -> int:
+    """Return a random seed below 2**53."""
+    return secrets.randbelow(_FRESH_SEEDS)
 
 
 def settle_seed(rng: RNG) -> int:
@@ -162,15 +175,15 @@ def settle_seed(rng: RNG) -> int:
     """
     match rng:
         case None:
-            return secrets.randbelow(_FRESH_SEEDS)
+            return fresh_seed()
         case np.random.SeedSequence():
             return int(rng.generate_state(1, np.uint64)[0]) % _FRESH_SEEDS
         case np.random.Generator():
             return int(rng.integers(_FRESH_SEEDS))
-        case int() | np.integer() if not isinstance(rng, bool) and rng >= 0:
+        case int() | np.integer() if not isinstance(rng, bool) and 0 <= rng < _SEEDS:
             return int(rng)
     raise ParameterError(
-        f"rng: {rng!r} is no seed; write an integer of at least 0, or hand in a "
+        f"rng: {_shown(rng)} is no seed; write an integer from 0 to below 2**256, or hand in a "
         "numpy.random.Generator or SeedSequence",
         parameter="rng",
     )

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
+from numbers import Real
+from operator import index
 from typing import Any, Final
 
 from dicesim.condition import Condition
@@ -16,6 +18,10 @@ from dicesim.errors import ParameterError
 
 # Fractions with more digits than this are not printed: nobody reads them.
 MAX_DIGITS: Final = 100
+# Pairs of outcomes that are combined one by one in about a second, and bytes of whole numbers that
+# are multiplied in that time.
+MAX_PAIRS: Final = 2**22
+_MAX_PACKED: Final = 2**20
 
 
 class PMF(Mapping[int, Fraction]):
@@ -53,10 +59,13 @@ class PMF(Mapping[int, Fraction]):
     weights: tuple[int, ...]
 
     def __init__(self, weights: Mapping[int, int]) -> None:
-        pairs = sorted((outcome, weight) for outcome, weight in weights.items() if weight)
+        try:
+            pairs = sorted((index(x), index(w)) for x, w in weights.items() if w)
+        except TypeError:
+            pairs = []
         if not pairs or any(weight < 0 for _, weight in pairs):
             raise ParameterError(
-                "weights: a distribution needs a positive weight, and none that is negative",
+                "weights: write whole numbers, at least one of them positive and none negative",
                 parameter="weights",
             )
         common = math.gcd(*(weight for _, weight in pairs))
@@ -99,8 +108,9 @@ class PMF(Mapping[int, Fraction]):
         return dict(zip(self.outcomes, self.weights, strict=True))
 
     @cached_property
-    def _cumulative(self) -> list[int]:
-        return list(accumulate(self.weights))
+    def cumulative(self) -> tuple[int, ...]:
+        """Running sums of the weights."""
+        return tuple(accumulate(self.weights))
 
     @cached_property
     def total(self) -> int:
@@ -146,15 +156,6 @@ class PMF(Mapping[int, Fraction]):
         holds = Condition.parse(condition).holds
         return Fraction(sum(w for x, w in self._weight.items() if holds(x)), self.total)
 
-    def at_most(self) -> list[Fraction]:
-        """Probability of each outcome or less, in the order of the support."""
-        return [Fraction(weight, self.total) for weight in self._cumulative]
-
-    def at_least(self) -> list[Fraction]:
-        """Probability of each outcome or more, in the order of the support."""
-        pairs = zip(self._cumulative, self.weights, strict=True)
-        return [Fraction(self.total - below + weight, self.total) for below, weight in pairs]
-
     def quantile(self, q: float | Fraction) -> int:
         """Return the least outcome whose cumulative probability reaches `q`.
 
@@ -163,7 +164,7 @@ class PMF(Mapping[int, Fraction]):
         ParameterError
             `q` lies outside 0 to 1.
         """
-        return quantile(self.outcomes, self._cumulative, q)
+        return quantile(self.outcomes, self.cumulative, q)
 
     def convolve(self, other: PMF) -> PMF:
         """Law of the sum of two independent totals.
@@ -172,10 +173,9 @@ class PMF(Mapping[int, Fraction]):
         the product cannot carry from one into the next, so that a single multiplication gives all
         the weights. Gaps in the support cost a slot each, so wide and sparse laws go pair by pair.
         """
-        slots = self._span + other._span - 1
-        if slots > 8 * len(self) * len(other):
+        slots, width = self._slots(other)
+        if not width:
             return self._convolve_pairs(other)
-        width = ((self.total * other.total).bit_length() + 7) // 8
         product = self._packed(width) * other._packed(width)
         raw = product.to_bytes(width * slots, "little")
         low = self.outcomes[0] + other.outcomes[0]
@@ -185,6 +185,20 @@ class PMF(Mapping[int, Fraction]):
                 for slot in range(slots)
             }
         )
+
+    def convolution_cost(self, other: PMF) -> tuple[int, int, str]:
+        """Cost of `convolve`, what takes about a second, and the unit of both."""
+        slots, width = self._slots(other)
+        if width:
+            return slots * width, _MAX_PACKED, "bytes of packed weights"
+        return len(self) * len(other), MAX_PAIRS, "pairs of outcomes"
+
+    def _slots(self, other: PMF) -> tuple[int, int]:
+        """Count the slots of a product, and their bytes: 0 where pairs are the better way."""
+        slots = self._span + other._span - 1
+        if slots > 8 * len(self) * len(other):
+            return slots, 0
+        return slots, ((self.total * other.total).bit_length() + 7) // 8
 
     @property
     def _span(self) -> int:
@@ -270,6 +284,8 @@ def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Frac
     ParameterError
         `q` lies outside 0 to 1.
     """
-    if not 0 <= q <= 1:
+    if not isinstance(q, Real) or not 0 <= q <= 1:
         raise ParameterError(f"q: {q!r} is no share; write a number from 0 to 1", parameter="q")
-    return outcomes[bisect_left(cumulative, Fraction(q) * cumulative[-1])]
+    # A float stands for the decimal that it is written as: .05 of 20 is 1.
+    share = q if isinstance(q, Fraction) else Fraction(repr(float(q)))
+    return outcomes[bisect_left(cumulative, share * cumulative[-1])]

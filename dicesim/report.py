@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+import textwrap
+from typing import Final
 
-from dicesim.drawing import bar
-from dicesim.expression import Expression
+from dicesim.drawing import bar, bins
+from dicesim.expression import Dice, Expression
 from dicesim.notation import describe, unparse
 from dicesim.pmf import PMF
 from dicesim.result import Result
 from dicesim.sampling import Roll
 from dicesim.validation import Check, z_score
 
-# More outcomes than this are binned, unless all are wanted.
-MOST_ROWS: Final = 40
-_BINS: Final = 24
-# Share of the weight that may go into the first bin and into the last, whatever their width.
-_TAIL: Final = 1e-4
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_BAR: Final = 8
+# Shares below this are written with an exponent, for they would read as zero.
+_LEAST_SHARE: Final = 1e-5
 
-
-class _Row(NamedTuple):
-    """Neighbouring outcomes that share a line of a table."""
-
-    label: str
-    members: slice
+Column = tuple[str, list[str]]
 
 
 def format_run(
@@ -44,11 +36,17 @@ def format_run(
         Draw bars without characters beyond ASCII.
     show_all : bool, optional
         Show each outcome, however many there are.
+
+    Returns
+    -------
+    str
     """
-    lines = [heading(result.plan.expression), _trials(result), ""]
+    lines = [*_wrap(heading(result.plan.expression), width), *_wrap(_trials(result), width), ""]
     if result.n:
-        lines += [*_run_table(result, width, ascii_only, show_all), "", *_figures(result)]
-    lines += [*_verdict(result), f"seed {result.seed}; {_rate(result)}"]
+        lines += [*_run_table(result, width, ascii_only, show_all), ""]
+    for sentence in [*_figures(result), *_verdict(result)]:
+        lines += _wrap(sentence, width)
+    lines.append(f"seed {result.seed}; {_rate(result)}")
     text = "\n".join(lines)
     return text.replace("±", "+/-") if ascii_only else text
 
@@ -61,7 +59,7 @@ def format_exact(
     ascii_only: bool = False,
     show_all: bool = False,
 ) -> str:
-    """Lay out an exact distribution: probability, at least, at most.
+    """Lay out an exact distribution: probability, at least, at most, and its figures.
 
     Parameters
     ----------
@@ -70,30 +68,32 @@ def format_exact(
         Its distribution.
     width, ascii_only, show_all
         As for `format_run`.
+
+    Returns
+    -------
+    str
     """
-    rows = _rows(pmf.outcomes, pmf.weights, show_all)
-    shares = [sum(pmf.weights[row.members]) / pmf.total for row in rows]
-    at_least, at_most = pmf.at_least(), pmf.at_most()
-    fractions = [
-        pmf.exact(pmf.outcomes[row.members.start]) or "" if _single(row) else "" for row in rows
-    ]
+    rows = bins(pmf.outcomes, pmf.weights, show_all=show_all)
+    below = [pmf.cumulative[row.start - 1] if row.start else 0 for _, row in rows]
+    reached = [pmf.cumulative[row.stop - 1] for _, row in rows]
+    shares = [(up - low) / pmf.total for low, up in zip(below, reached, strict=True)]
     columns = [
-        ("outcome", [row.label for row in rows]),
-        ("probability", [f"{share:.4%}" for share in shares]),
-        ("at least", [f"{float(at_least[row.members.start]):.4%}" for row in rows]),
-        ("at most", [f"{float(at_most[row.members.stop - 1]):.4%}" for row in rows]),
+        ("outcome", [label for label, _ in rows]),
+        ("probability", [_share(share) for share in shares]),
+        *_fractions(pmf, [row for _, row in rows], width),
+        ("at least", [_share((pmf.total - low) / pmf.total) for low in below]),
+        ("at most", [_share(up / pmf.total) for up in reached]),
     ]
-    if any(fractions) and max(map(len, fractions)) <= width // 4:
-        columns.insert(2, ("exact", fractions))
     quantiles = ", ".join(f"{q:.0%} {pmf.quantile(q):,}" for q in _QUANTILES)
+    figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {_count(len(pmf), 'outcome')}"
     return "\n".join(
         [
-            heading(expression),
+            *_wrap(heading(expression), width),
             "",
             *_table(columns, shares, None, width, ascii_only),
             "",
-            f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {len(pmf):,} outcomes",
-            f"quantiles: {quantiles}",
+            *_wrap(figures, width),
+            *_wrap(f"quantiles: {quantiles}", width),
         ]
     )
 
@@ -103,25 +103,17 @@ def format_roll(roll: Roll) -> str:
 
     Examples
     --------
-    >>> from dicesim.expression import Dice
-    >>> format_roll(Roll(9, ((Dice(2, 6), (4, 5)),)))
+    >>> from dicesim.notation import parse
+    >>> format_roll(Roll(parse("2d6"), 9, ((Dice(2, 6), (4, 5)),)))
     '2d6: 4 5 = 9'
+    >>> format_roll(Roll(parse("2d6*2"), 18, ((Dice(2, 6), (4, 5)),)))
+    '2d6*2: 2d6 (4 5) = 18'
     """
-    pools = "; ".join(f"{unparse(dice)}: {' '.join(map(str, faces))}" for dice, faces in roll.pools)
-    return f"{pools} = {roll.total:,}" if pools else f"{roll.total:,}"
-
-
-def format_check(check: Check) -> list[str]:
-    """Put a check into lines: the statistic where there is one, and the verdict."""
-    lines = []
-    if check.statistic is not None and check.p_value is not None:
-        pooled = ""
-        if any(cell.low != cell.high for cell in check.cells):
-            pooled = f" ({len(check.cells)} cells, sparse neighbours pooled)"
-        lines.append(
-            f"chi-square {check.statistic:.4g} on {check.dof} dof, p = {check.p_value:.3g}{pooled}"
-        )
-    return [*lines, f"{check.verdict}: {check.explanation}"]
+    if isinstance(roll.expression, Dice):
+        shown = " ".join(_spaced(faces) for _, faces in roll.pools)
+    else:
+        shown = ", ".join(f"{unparse(dice)} ({_spaced(faces)})" for dice, faces in roll.pools)
+    return f"{unparse(roll.expression)}: {shown}{' ' if shown else ''}= {roll.total:,}"
 
 
 def heading(expression: Expression) -> str:
@@ -129,87 +121,72 @@ def heading(expression: Expression) -> str:
     return f"{unparse(expression)}: {describe(expression)}"
 
 
+def format_rate(rate: float) -> str:
+    """Trials per second, readable at any size.
+
+    Examples
+    --------
+    >>> format_rate(41_234_567.0), format_rate(900.0)
+    ('41.2 million trials/s', '900 trials/s')
+    """
+    for size, name in ((1e9, "billion"), (1e6, "million")):
+        if rate >= size:
+            digits = max(0, 2 - math.floor(math.log10(rate / size)))
+            return f"{rate / size:,.{digits}f} {name} trials/s"
+    return f"{rate:,.0f} trials/s"
+
+
 def _trials(result: Result) -> str:
     plan = result.plan
-    number = f"{result.n:,}"
+    number = _count(result.n, "trial")
     if not result.complete:
-        number = f"INCOMPLETE: {number} of {result.requested_n:,}"
-    batches = "1 batch" if plan.batches == 1 else f"{plan.batches:,} batches"
+        number = f"INCOMPLETE: {result.n:,} of {_count(result.requested_n, 'trial')}"
     workers = f", {result.workers} workers" if result.workers and result.workers > 1 else ""
     start = f" ({result.start_method})" if result.start_method else ""
     method = f", {plan.method}" if plan.method != "roll" else ""
-    how = f"{batches}, {result.executor}{start}{workers}, {result.aggregation}{method}"
-    return f"{number} trials in {how}"
+    how = f"{result.executor}{start}{workers}, {result.aggregation}{method}"
+    return f"{number} in {_count(plan.batches, 'batch', 'batches')}, {how}"
 
 
 def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> list[str]:
-    pmf, n = result.pmf, result.n
-    outcomes = [row["outcome"] for row in result.outcomes]
-    counts = [row["count"] for row in result.outcomes]
-    weights = [pmf.weight(outcome) for outcome in outcomes] if pmf else counts
-    rows = _rows(outcomes, weights, show_all)
-    grouped = [sum(counts[row.members]) for row in rows]
+    pmf, n, support = result.pmf, result.n, result.support
+    counts = result.counts
+    weights = [counts[x] if pmf is None else pmf.weight(x) for x in support]
+    rows = bins(support, weights, show_all=show_all)
+    grouped = [sum(counts[x] for x in support[row]) for _, row in rows]
     columns = [
-        ("outcome", [row.label for row in rows]),
+        ("outcome", [label for label, _ in rows]),
         ("count", [f"{count:,}" for count in grouped]),
-        ("observed", [f"{count / n:.4%}" for count in grouped]),
+        ("observed", [_share(count / n) for count in grouped]),
     ]
-    expected = None
-    if pmf is not None:
-        shares = [sum(weights[row.members]) for row in rows]
-        expected = [share / pmf.total for share in shares]
-        scores = [
-            z_score(count, n, share, pmf.total) if share else None
-            for count, share in zip(grouped, shares, strict=True)
-        ]
-        columns += [
-            ("expected", [f"{share:.4%}" for share in expected]),
-            ("z", ["" if score is None else f"{score:+.2f}" for score in scores]),
-        ]
+    if pmf is None:
+        return _table(columns, [count / n for count in grouped], None, width, ascii_only)
+    shares = [sum(weights[row]) for _, row in rows]
+    scores = [
+        z_score(count, n, share, pmf.total) if share else None
+        for count, share in zip(grouped, shares, strict=True)
+    ]
+    expected = [share / pmf.total for share in shares]
+    columns += [
+        ("expected", [_share(share) for share in expected]),
+        ("z", ["" if score is None else f"{score:+.2f}" for score in scores]),
+    ]
     return _table(columns, [count / n for count in grouped], expected, width, ascii_only)
 
 
-def _rows(outcomes: Sequence[int], weights: Sequence[int], show_all: bool) -> list[_Row]:
-    """Give each outcome a line, or bin them: equal widths between two thin tails."""
-    if show_all or len(outcomes) <= MOST_ROWS:
-        return [_Row(str(x), slice(i, i + 1)) for i, x in enumerate(outcomes)]
-    first = _reach(weights)
-    last = len(outcomes) - 1 - _reach(weights[::-1])
-    step = -(-(outcomes[last] - outcomes[first] + 1) // _BINS)
-    starts = [0]
-    for i in range(first + 1, last + 1):
-        bins = [(outcomes[j] - outcomes[first]) // step for j in (i - 1, i)]
-        if bins[0] != bins[1]:
-            starts.append(i)
-    return [
-        _Row(_label(outcomes[start], outcomes[stop - 1]), slice(start, stop))
-        for start, stop in zip(starts, [*starts[1:], len(outcomes)], strict=True)
+def _fractions(pmf: PMF, rows: list[slice], width: int) -> list[Column]:
+    """Write a column of exact fractions for single outcomes, where they are short enough."""
+    singles = [row.stop - row.start == 1 for row in rows]
+    cells = [
+        pmf.exact(pmf.outcomes[row.start]) or "" if single else ""
+        for row, single in zip(rows, singles, strict=True)
     ]
-
-
-def _reach(weights: Sequence[int]) -> int:
-    """Index at which the running sum goes beyond a thin tail."""
-    tail = int(sum(weights) * _TAIL) if sum(weights) < 2**53 else sum(weights) // round(1 / _TAIL)
-    running = 0
-    for i, weight in enumerate(weights):
-        running += weight
-        if running > tail:
-            return i
-    return 0
-
-
-def _label(low: int, high: int) -> str:
-    if low == high:
-        return str(low)
-    return f"{low}..{high}" if low < 0 or high < 0 else f"{low}-{high}"
-
-
-def _single(row: _Row) -> bool:
-    return bool(row.members.stop - row.members.start == 1)
+    longest = max(map(len, cells))
+    return [("exact", cells)] if 0 < longest <= width // 4 else []
 
 
 def _table(
-    columns: list[tuple[str, list[str]]],
+    columns: list[Column],
     values: list[float],
     marks: list[float] | None,
     width: int,
@@ -230,42 +207,56 @@ def _table(
 
 
 def _figures(result: Result) -> list[str]:
-    line = f"mean {result.mean:.7g}"
-    if result.standard_error is not None:
-        line += f" ± {result.standard_error:.2g}"
-    if result.pmf is not None:
-        line += f" (exact {result.pmf.mean:.7g})"
+    if result.mean is None:
+        return []
+    line, pmf = f"mean {result.mean:.7g}", result.pmf
+    if result.standard_error:
+        digits = max(0, 1 - math.floor(math.log10(result.standard_error)))
+        line = f"mean {result.mean:.{digits}f} ± {result.standard_error:.{digits}f} (one s.e.)"
+    line += f", exact {pmf.mean:.7g}" if pmf else ""
     if result.std is not None:
-        line += f", sd {result.std:.7g}"
-    if result.pmf is not None:
-        line += f" (exact {result.pmf.std:.7g})"
-    possible = f" of {len(result.pmf):,} possible" if result.pmf is not None else ""
-    return [line, f"{result.unique:,} unique values{possible}"]
+        line += f"; sd {result.std:.7g}" + (f", exact {pmf.std:.7g}" if pmf else "")
+    possible = f" of {len(pmf):,} possible" if pmf else ""
+    return [line, _count(result.unique, "unique value") + possible]
 
 
 def _verdict(result: Result) -> list[str]:
     if result.check is None:
         return [f"no check: {result.check_unavailable}"]
-    lines = format_check(result.check)
+    lines = _check_lines(result.check)
     if result.plan.method == "multinomial":
         lines.append("drawn from the exact distribution: the check tests the generator only")
     return lines
+
+
+def _check_lines(check: Check) -> list[str]:
+    """Put a check into lines: the statistic where there is one, and the verdict."""
+    lines = []
+    if check.statistic is not None and check.p_value is not None:
+        pooled = ""
+        if any(cell.low != cell.high for cell in check.cells):
+            pooled = f" ({len(check.cells)} cells, sparse neighbours pooled)"
+        lines.append(
+            f"chi-square {check.statistic:.4g} on {check.dof} dof, p = {check.p_value:.3g}{pooled}"
+        )
+    return [*lines, f"{check.verdict}: {check.explanation}"]
 
 
 def _rate(result: Result) -> str:
     return f"{result.elapsed_seconds:.3g} s, {format_rate(result.trials_per_second)}"
 
 
-def format_rate(rate: float) -> str:
-    """Trials per second, readable at any size.
+def _share(share: float) -> str:
+    return f"{share:.4%}" if share == 0 or share >= _LEAST_SHARE else f"{share * 100:.1e}%"
 
-    Examples
-    --------
-    >>> format_rate(41_234_567.0), format_rate(900.0)
-    ('41.2 million trials/s', '900 trials/s')
-    """
-    for size, name in ((1e9, "billion"), (1e6, "million")):
-        if rate >= size:
-            digits = max(0, 2 - math.floor(math.log10(rate / size)))
-            return f"{rate / size:,.{digits}f} {name} trials/s"
-    return f"{rate:,.0f} trials/s"
+
+def _count(number: int, thing: str, things: str = "") -> str:
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def _spaced(faces: tuple[int, ...]) -> str:
+    return " ".join(map(str, faces))
+
+
+def _wrap(sentence: str, width: int) -> list[str]:
+    return textwrap.wrap(sentence, width, subsequent_indent="  ", break_long_words=False)

@@ -9,18 +9,16 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from importlib.metadata import version
 from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
-import scipy
-from scipy import special
 
 from dicesim._version import __version__
-from dicesim.choices import Aggregation, StartMethod
+from dicesim.choices import Aggregation, StartMethod, require_between
 from dicesim.condition import Condition
-from dicesim.drawing import csv_text, svg_histogram
-from dicesim.errors import ParameterError
+from dicesim.drawing import bins, csv_text, svg_histogram
 from dicesim.notation import describe, unparse
 from dicesim.plan import Plan
 from dicesim.pmf import PMF, quantile
@@ -101,7 +99,7 @@ class Result:
         """Handed back as ``rng``, replays the run."""
         return self.plan.seed
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of trials that were rolled."""
         return self.tally.total
@@ -117,9 +115,13 @@ class Result:
         return self.n == self.requested_n
 
     @cached_property
-    def counts(self) -> Counter[int]:
-        """How often each total occurred, ascending."""
+    def _counts(self) -> Counter[int]:
         return self.tally.counter()
+
+    @property
+    def counts(self) -> Counter[int]:
+        """How often each total occurred, ascending; a new `Counter` each time."""
+        return self._counts.copy()
 
     @property
     def unique(self) -> int:
@@ -133,7 +135,7 @@ class Result:
 
     @cached_property
     def _sums(self) -> tuple[int, int]:
-        pairs = self.counts.items()
+        pairs = self._counts.items()
         return sum(x * count for x, count in pairs), sum(x * x * count for x, count in pairs)
 
     @property
@@ -167,6 +169,8 @@ class Result:
         ParameterError
             The level is not between 0 and 1.
         """
+        from scipy import special
+
         tail = _upper_tail(level)
         if self.mean is None or self.standard_error is None:
             return None
@@ -191,18 +195,21 @@ class Result:
         ParameterError
             The condition cannot be read, or the level is not between 0 and 1.
         """
+        from scipy import special
+
         z = float(special.ndtri(_upper_tail(level)))
         holds = Condition.parse(condition).holds
         if not self.n:
             return None
-        share = int(self.tally.counts[holds(self.tally.outcomes)].sum()) / self.n
+        hits = int(self.tally.counts[holds(self.tally.outcomes)].sum())
+        share = hits / self.n
         spread = 1 + z * z / self.n
         middle = (share + z * z / (2 * self.n)) / spread
         half = z / spread * math.sqrt(share * (1 - share) / self.n + (z / (2 * self.n)) ** 2)
         return Estimate(
             share,
             math.sqrt(share * (1 - share) / self.n),
-            (max(0.0, middle - half), min(1.0, middle + half)),
+            (middle - half if hits else 0.0, middle + half if hits < self.n else 1.0),
         )
 
     def quantile(self, q: float) -> int | None:
@@ -215,7 +222,7 @@ class Result:
         """
         if not self.n:
             return None
-        return quantile(list(self.counts), list(accumulate(self.counts.values())), q)
+        return quantile(list(self._counts), list(accumulate(self._counts.values())), q)
 
     @property
     def check_unavailable(self) -> str:
@@ -233,17 +240,18 @@ class Result:
             return None
         return goodness_of_fit(self.tally, self.pmf, self.alpha)
 
-    @cached_property
+    @property
+    def support(self) -> list[int]:
+        """All outcomes that can occur where that is known, and all that did."""
+        return sorted({*(self.pmf or ()), *self._counts})
+
+    @property
     def outcomes(self) -> list[dict[str, Any]]:
-        """A row for each outcome: of the whole support where it is known, else what occurred."""
-        if self.pmf is None:
-            support = list(self.counts)
-        else:
-            support = sorted({*self.pmf.outcomes, *self.counts})
-        return [self._row(outcome) for outcome in support]
+        """A row for each outcome of the support."""
+        return [self._row(outcome) for outcome in self.support]
 
     def _row(self, outcome: int) -> dict[str, Any]:
-        count, weight = self.counts[outcome], 0
+        count, weight = self._counts[outcome], 0
         expected = z = exact = None
         if self.pmf is not None:
             weight = self.pmf.weight(outcome)
@@ -299,14 +307,19 @@ class Result:
 
     def _repr_html_(self) -> str:
         title = f"{describe(self.plan.expression)}: {self.n:,} trials, seed {self.seed}"
-        rows = self.outcomes
+        support, n = self.support, max(self.n, 1)
+        counts = [self._counts[outcome] for outcome in support]
+        weights = counts if self.pmf is None else [self.pmf.weight(x) for x in support]
+        rows = bins(support, weights)
         picture = svg_histogram(
-            [str(row["outcome"]) for row in rows],
-            [row["observed"] or 0.0 for row in rows],
-            None if self.pmf is None else [row["expected"] for row in rows],
+            [label for label, _ in rows],
+            [sum(counts[row]) / n for _, row in rows],
+            None if self.pmf is None else [sum(weights[row]) / self.pmf.total for _, row in rows],
             title=title,
         )
-        verdict = f"{self.check.verdict}: {self.check.explanation}" if self.check else ""
+        verdict = f"no check: {self.check_unavailable}"
+        if self.check:
+            verdict = f"{self.check.verdict}: {self.check.explanation}"
         return f"<div><p>{escape(title)}</p>{picture}<p>{escape(verdict)}</p></div>"
 
 
@@ -315,15 +328,11 @@ def versions() -> dict[str, str]:
     return {
         "dicesim": __version__,
         "numpy": np.__version__,
-        "scipy": scipy.__version__,
+        "scipy": version("scipy"),
         "python": platform.python_version(),
     }
 
 
 def _upper_tail(level: float) -> float:
-    if not 0 < level < 1:
-        raise ParameterError(
-            f"level: {level!r} is no confidence; write a number between 0 and 1, such as 0.95",
-            parameter="level",
-        )
+    require_between("level", level, 0, 1)
     return (1 + level) / 2

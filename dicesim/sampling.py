@@ -112,9 +112,10 @@ def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
     """Draw the counts of `size` trials from an exact distribution in one step.
 
     The law is that of `size` independent rolls, at a cost that does not depend on `size`. Outcomes
-    are drawn one after another as binomials of what remains; the conditional probabilities come
-    from whole tail weights, so that they do not lose digits as the tail shrinks (Devroye,
-    "Non-Uniform Random Variate Generation", 1986, section XI.1.4).
+    are drawn one after another, the rarest first, as binomials of what remains; the conditional
+    probabilities come from whole tail weights. So none is rounded to 1 while another outcome is
+    left, nor loses digits as the tail shrinks (Devroye, "Non-Uniform Random Variate Generation",
+    1986, section XI.1.4).
 
     Parameters
     ----------
@@ -134,7 +135,8 @@ def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
     """
     drawn = {}
     tail = pmf.total
-    for outcome, weight in zip(pmf.outcomes, pmf.weights, strict=True):
+    rarest_first = sorted(zip(pmf.weights, pmf.outcomes, strict=True))
+    for weight, outcome in rarest_first:
         drawn[outcome] = int(rng.binomial(size, weight / tail))
         size -= drawn[outcome]
         tail -= weight
@@ -149,11 +151,13 @@ class Roll:
 
     Parameters
     ----------
+    expression : Expression
     total : int
     pools : tuple of (Dice, tuple of int)
         Each pool with its faces, in the order in which they are written.
     """
 
+    expression: Expression
     total: int
     pools: tuple[tuple[Dice, tuple[int, ...]], ...]
 
@@ -183,7 +187,7 @@ def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
         total: Block = faces.sum(axis=0, dtype=np.int64)
         return total
 
-    return Roll(int(evaluate(expression, roll, 1)[0]), tuple(pools))
+    return Roll(expression, int(evaluate(expression, roll, 1)[0]), tuple(pools))
 
 
 def _direct(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:

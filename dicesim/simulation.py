@@ -19,10 +19,11 @@ from dicesim.choices import (
     BitGeneratorName,
     Method,
     StartMethod,
+    require_between,
     require_choice,
 )
 from dicesim.distribution import exact
-from dicesim.errors import ExactUnavailable, ExecutionError, ParameterError
+from dicesim.errors import ExactUnavailable, ExecutionError
 from dicesim.execution import (
     TASKS_PER_WORKER,
     BatchRecord,
@@ -113,9 +114,9 @@ def run(
     bit_generator : {"SFC64", "PCG64DXSM", "Philox", "MT19937"}, optional
         Name of a bit generator of `numpy.random`.
     alpha : float, optional
-        p-value below which the check raises the alarm.
+        p-value below which the check raises the alarm, less than one half.
     progress : callable, optional
-        Called with a `Progress` about twenty times a second.
+        Called with a `Progress` after each task, and about twenty times a second between.
     trace : callable, optional
         Called with a `BatchRecord` for each batch: where it was rolled.
     cancel : object with ``is_set()``, optional
@@ -150,10 +151,7 @@ def run(
         raise SystemExit(UNGUARDED)
     limits = limits or Limits()
     require_choice("aggregation", aggregation, AGGREGATIONS)
-    if not 0 < alpha < 1:
-        raise ParameterError(
-            f"alpha: {alpha!r} is no alarm level; write a number between 0 and 1", parameter="alpha"
-        )
+    require_between("alpha", alpha, 0, 0.5)
     tree = as_expression(expression)
     plan = make_plan(
         tree,
@@ -257,6 +255,8 @@ def roll_dice(
 ) -> list[Roll]:
     """Roll an expression, and keep the faces.
 
+    The stream is another one than that of `roll`, which keeps totals alone.
+
     Parameters
     ----------
     expression : str or Expression
@@ -281,7 +281,7 @@ def roll_dice(
     >>> one.total == 1 + sum(one.pools[0][1])
     True
     """
-    tree, number = _few(expression, times, limits or Limits(), "times")
+    tree, number = _few(expression, times, limits or Limits(), "times", "rolls")
     generator = _as_generator(rng)
     return [roll_once(tree, generator) for _ in range(number)]
 
@@ -330,20 +330,21 @@ def roll(
     >>> roll("2d6", size=3, rng=1).shape
     (3,)
     """
-    tree, number = _few(expression, 1 if size is None else size, limits or Limits(), "size")
+    number = 1 if size is None else size
+    tree, number = _few(expression, number, limits or Limits(), "size", "batch_size")
     rolled = totals(tree, _as_generator(rng), number)
     return int(rolled[0]) if size is None else rolled
 
 
 def _few(
-    expression: str | Expression, number: int, limits: Limits, parameter: str
+    expression: str | Expression, number: int, limits: Limits, parameter: str, limit: str
 ) -> tuple[Expression, int]:
     """Check what is rolled at once and kept whole."""
     tree = as_expression(expression)
     check_limits(tree, limits)
     number = whole_number(parameter, number)
-    sentence = "{} trials would be kept in memory at once"
-    limits.check("batch_size", number, sentence, "use run, which keeps counts only, or ")
+    sentence = "{} trials would be kept, each by itself"
+    limits.check(limit, number, sentence, "use run, which keeps counts only, or ")
     limits.check("work", number * max(tree.price, 1), "{} dice would be rolled")
     return tree, number
 

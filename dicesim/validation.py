@@ -1,13 +1,17 @@
-"""Is a tally what the exact distribution says: goodness of fit, in figures and in words."""
+"""Is a tally what the exact distribution says: goodness of fit, in figures and in words.
+
+`scipy.special` is imported where a p-value is computed, since it takes longer than many runs.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from scipy import special
-
+from dicesim.choices import require_between
+from dicesim.errors import ParameterError
 from dicesim.pmf import PMF
 from dicesim.tally import Tally
 
@@ -116,11 +120,16 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
     pmf : PMF
         At least two outcomes.
     alpha : float, optional
-        The alarm level.
+        The alarm level, between 0 and 0.5.
 
     Returns
     -------
     Check
+
+    Raises
+    ------
+    ParameterError
+        There is nothing to test, or no alarm level.
 
     References
     ----------
@@ -134,26 +143,42 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
     >>> check.statistic, round(check.p_value, 4), check.verdict
     (1.44, 0.2301, 'consistent')
     """
-    counts = tally.counter()
+    require_between("alpha", alpha, 0, 0.5)
     n = tally.total
+    if not n or len(pmf) < 2:
+        raise ParameterError(
+            "tally: a test needs a trial at least, and two possible outcomes", parameter="tally"
+        )
+    counts = tally.counter()
+    cells = _cells(counts, n, pmf)
     impossible = [outcome for outcome in counts if outcome not in pmf]
-    cells, statistic = _compare(counts, n, pmf)
+    if impossible:
+        return _undefined(cells, alpha, "deviates", _say_impossible(impossible))
+    if len(cells) < 2:
+        return _undefined(cells, alpha, "inconclusive", _say_too_few(n, pmf))
+    return _test(counts, n, pmf, cells, alpha)
+
+
+def _test(
+    counts: Mapping[int, int], n: int, pmf: PMF, cells: tuple[Cell, ...], alpha: float
+) -> Check:
+    from scipy import special
+
     dof = len(cells) - 1
-    if impossible or dof == 0:
-        return _without_statistic(n, pmf, cells, impossible, alpha)
+    statistic = _pearson(cells, n, pmf)
     p_value = float(special.chdtrc(dof, statistic))
     bias = detectable_bias(n, dof, pmf, alpha)
-    verdict, explanation = _judge(counts, n, pmf, statistic, dof, p_value, bias, alpha)
+    verdict: Verdict = "consistent"
+    explanation = f"a bias above {_percent(bias)} would have been seen"
+    if p_value < alpha:
+        verdict, explanation = "deviates", _say_deviation(counts, n, pmf, alpha)
+    elif _chance_of_such_a_fit(cells, n, dof, statistic) < _TOO_GOOD:
+        verdict = "suspiciously good"
+        explanation = "the counts fit more closely than chance allows; were they made up?"
+    elif bias > _GREATEST_BIAS:
+        verdict, explanation = "inconclusive", _say_more(n, pmf, alpha, bias)
     return Check(
-        statistic=statistic,
-        dof=dof,
-        p_value=p_value,
-        effect_size=math.sqrt(statistic / n),
-        detectable_bias=bias,
-        alpha=alpha,
-        cells=cells,
-        verdict=verdict,
-        explanation=explanation,
+        statistic, dof, p_value, math.sqrt(statistic / n), bias, alpha, cells, verdict, explanation
     )
 
 
@@ -180,9 +205,8 @@ def z_score(count: int, n: int, weight: int, total: int) -> float | None:
     if weight == total:
         return None
     deviation = total * count - n * weight
-    return math.copysign(
-        math.sqrt(deviation * deviation / (n * weight * (total - weight))), deviation
-    )
+    score = math.sqrt(_ratio(deviation * deviation, n * weight * (total - weight)))
+    return -score if deviation < 0 else score
 
 
 def detectable_bias(n: int, dof: int, pmf: PMF, alpha: float) -> float:
@@ -198,97 +222,118 @@ def detectable_bias(n: int, dof: int, pmf: PMF, alpha: float) -> float:
     >>> round(detectable_bias(100_000, 1, PMF({0: 1, 1: 1}), 0.05), 4)
     0.0089
     """
+    from scipy import special
+
     noncentrality = float(special.chndtrinc(special.chdtri(dof, alpha), dof, 1 - _POWER))
     share = float(pmf[pmf.likeliest])
     return math.sqrt(noncentrality / n) / math.sqrt(share / (1 - share))
 
 
-def _compare(counts: dict[int, int], n: int, pmf: PMF) -> tuple[tuple[Cell, ...], float]:
-    """Pool neighbours until enough is expected of each cell; return cells and statistic."""
-    pooled: list[tuple[int, int, int, int]] = []
-    low: int | None = None
-    count = weight = 0
-    for outcome, share in zip(pmf.outcomes, pmf.weights, strict=True):
-        low = outcome if low is None else low
-        count += counts.get(outcome, 0)
+def _pool(n: int, pmf: PMF) -> list[range]:
+    """Ranges of the support that are tested together, until enough is expected of each."""
+    starts, weight = [0], 0
+    for i, share in enumerate(pmf.weights, start=1):
         weight += share
         if n * weight >= _LEAST_EXPECTED * pmf.total:
-            pooled.append((low, outcome, count, weight))
-            low, count, weight = None, 0, 0
-    if low is not None:
-        first, _, before, share = pooled.pop() if pooled else (low, 0, 0, 0)
-        pooled.append((first, pmf.outcomes[-1], before + count, share + weight))
-    terms = (
-        (pmf.total * count - n * weight) ** 2 / (pmf.total * n * weight)
-        for _, _, count, weight in pooled
-    )
-    cells = tuple(
-        Cell(first, last, count, n * weight / pmf.total) for first, last, count, weight in pooled
-    )
-    return cells, math.fsum(terms)
+            starts.append(i)
+            weight = 0
+    if starts[-1] < len(pmf) and len(starts) > 1:
+        starts.pop()  # too little is left for a cell of its own
+    ends = [start for start in starts[1:] if start < len(pmf)] + [len(pmf)]
+    return [range(start, end) for start, end in zip(starts, ends, strict=False)]
 
 
-def _without_statistic(
-    n: int, pmf: PMF, cells: tuple[Cell, ...], impossible: list[int], alpha: float
-) -> Check:
-    verdict: Verdict = "deviates" if impossible else "inconclusive"
-    if impossible:
-        shown = ", ".join(map(str, impossible[:5])) + (", ..." if len(impossible) > 5 else "")
-        explanation = f"outcomes occurred that cannot: {shown}"
-    else:
-        needed = math.ceil(2 * _LEAST_EXPECTED / float(pmf[pmf.likeliest]))
-        explanation = f"{n:,} trials are too few for a test; make it {max(needed, 2 * n):,} or more"
-    return Check(
-        statistic=None,
-        dof=len(cells) - 1,
-        p_value=0.0 if impossible else None,
-        effect_size=None,
-        detectable_bias=None,
-        alpha=alpha,
-        cells=cells,
-        verdict=verdict,
-        explanation=explanation,
-    )
-
-
-def _judge(
-    counts: dict[int, int],
-    n: int,
-    pmf: PMF,
-    statistic: float,
-    dof: int,
-    p_value: float,
-    bias: float,
-    alpha: float,
-) -> tuple[Verdict, str]:
-    if p_value < alpha:
-        return "deviates", _say_deviation(counts, n, pmf, alpha)
-    if special.chdtr(dof, statistic) < _TOO_GOOD:
-        return "suspiciously good", (
-            "the counts lie closer to the exact ones than chance allows; were they made up?"
+def _cells(counts: Mapping[int, int], n: int, pmf: PMF) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            pmf.outcomes[members[0]],
+            pmf.outcomes[members[-1]],
+            sum(counts.get(pmf.outcomes[i], 0) for i in members),
+            n * _weight(members, pmf) / pmf.total,
         )
-    if bias > _GREATEST_BIAS:
-        needed = math.ceil(n * (bias / _GREATEST_BIAS) ** 2)
-        return "inconclusive", (
-            f"nothing deviates, but only a bias above {bias:.0%} would have been seen; "
-            f"about {needed:,} trials would show a doubling"
-        )
-    return "consistent", f"a bias above {_percent(bias)} would have been seen"
-
-
-def _say_deviation(counts: dict[int, int], n: int, pmf: PMF, alpha: float) -> str:
-    scores = {
-        outcome: z_score(counts.get(outcome, 0), n, weight, pmf.total) or 0.0
-        for outcome, weight in zip(pmf.outcomes, pmf.weights, strict=True)
-    }
-    worst = sorted(scores, key=lambda outcome: -abs(scores[outcome]))[:3]
-    shares = (
-        f"{outcome} by {counts.get(outcome, 0) / n / float(pmf[outcome]) - 1:+.2%}"
-        for outcome in worst
+        for members in _pool(n, pmf)
     )
+
+
+def _weight(members: range, pmf: PMF) -> int:
+    before = pmf.cumulative[members.start - 1] if members.start else 0
+    return pmf.cumulative[members.stop - 1] - before
+
+
+def _pearson(cells: tuple[Cell, ...], n: int, pmf: PMF) -> float:
+    weights = [_weight(members, pmf) for members in _pool(n, pmf)]
+    return math.fsum(
+        (pmf.total * cell.count - n * weight) ** 2 / (pmf.total * n * weight)
+        for cell, weight in zip(cells, weights, strict=True)
+    )
+
+
+def _chance_of_such_a_fit(cells: tuple[Cell, ...], n: int, dof: int, statistic: float) -> float:
+    """Bound the probability of a fit at least as good from below.
+
+    The chi-square distribution knows nothing of whole numbers: to it a perfect fit is impossible,
+    while a hundred coins show one in twelve times. So the probability of just these counts, by the
+    local limit theorem, is a bound as well.
+    """
+    from scipy import special
+
+    spread = sum(math.log(cell.expected / n) for cell in cells)
+    logarithm = -(statistic + dof * math.log(2 * math.pi * n) + spread) / 2
+    return max(float(special.chdtr(dof, statistic)), math.exp(min(logarithm, 0.0)))
+
+
+def _undefined(cells: tuple[Cell, ...], alpha: float, verdict: Verdict, explanation: str) -> Check:
+    """Build the check of counts that have no statistic."""
+    p_value = 0.0 if verdict == "deviates" else None
+    return Check(None, len(cells) - 1, p_value, None, None, alpha, cells, verdict, explanation)
+
+
+def _say_impossible(impossible: list[int]) -> str:
+    shown = ", ".join(map(str, impossible[:5])) + (", ..." if len(impossible) > 5 else "")
+    return f"outcomes occurred that cannot: {shown}"
+
+
+def _say_too_few(n: int, pmf: PMF) -> str:
+    """Name the least number of trials that fill two cells, by the evenest cut of the support."""
+    evenest = max(min(below, pmf.total - below) for below in pmf.cumulative[:-1])
+    needed = -(-_LEAST_EXPECTED * pmf.total // evenest)
+    return f"{_trials(n)} too few for a test; make it {max(needed, n + 1):,} or more"
+
+
+def _say_more(n: int, pmf: PMF, alpha: float, bias: float) -> str:
+    """Name the number of trials that would show a doubling; more trials have more cells, too."""
+    needed = n
+    while bias > _GREATEST_BIAS:
+        needed = math.ceil(needed * max((bias / _GREATEST_BIAS) ** 2, 1.01))
+        bias = detectable_bias(needed, len(_pool(needed, pmf)) - 1, pmf, alpha)
     return (
-        f"p is below the alarm level of {alpha:g}; most of all {', '.join(shares)} of their share"
+        f"nothing deviates, but {_trials(n)} too few to show even a doubling of the likeliest "
+        f"outcome; about {needed:,} would"
     )
+
+
+def _say_deviation(counts: Mapping[int, int], n: int, pmf: PMF, alpha: float) -> str:
+    def score(outcome: int) -> float:
+        return z_score(counts.get(outcome, 0), n, pmf.weight(outcome), pmf.total) or 0.0
+
+    def change(outcome: int) -> float:
+        return _ratio(counts.get(outcome, 0) * pmf.total, n * pmf.weight(outcome)) - 1
+
+    worst = sorted(pmf.outcomes, key=lambda outcome: -abs(score(outcome)))[:3]
+    shares = ", ".join(f"{outcome} by {change(outcome):+.2%}" for outcome in worst)
+    return f"p is below the alarm level of {alpha:g}; most of all {shares} of their share"
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    """Divide whole numbers of any size, rounding once."""
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return math.inf
+
+
+def _trials(n: int) -> str:
+    return "1 trial is" if n == 1 else f"{n:,} trials are"
 
 
 def _percent(share: float) -> str:

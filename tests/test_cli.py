@@ -108,7 +108,10 @@ BAD = [
     (["run", "--n", "0.5"], "--n: '0.5' is not a whole number"),
     (["run", "--n", "many"], "--n: 'many' is not a whole number"),
     (["run", "--n", ""], "--n: '' is not a whole number"),
-    (["run", "--n", "1e999"], "n: 1000"),
+    (["run", "--n", "1e999"], "n: the number is too large"),
+    (["run", "--n", "9" * 5000], "is not a whole number"),
+    (["run", "--seed", "9" * 79], "is no seed"),
+    (["2d6"], "write: dicesim run EXPRESSION"),
     (["run", "--n", "9223372036854775808"], "is too large"),
     (["run", "--n", "1e15"], "--method multinomial"),
     (["run", "--n", "1e16", "--method", "multinomial"], "smaller n"),
@@ -120,7 +123,7 @@ BAD = [
     (["run", "--workers", "1e6"], "1,000,000 workers"),
     (["run", "--seed", "-1"], "rng: -1 is no seed"),
     (["run", "--seed", "x"], "--seed: 'x' is not a whole number"),
-    (["run", "--alpha", "2"], "alpha: 2.0 is no alarm level"),
+    (["run", "--alpha", "2"], "alpha: 2.0 is no number between"),
     (["run", "--alpha", "x"], "--alpha"),
     (["run", "--batch-size", "0"], "batch_size: 0 is too small"),
     (["run", "--limit", "foo=1"], "--limit: cannot read 'foo=1'"),
@@ -129,7 +132,7 @@ BAD = [
     (["run", "--json", "--quiet"], "--json and --quiet exclude each other"),
     (["run", "--speed"], "--speed"),
     (["run", "2d6", "3d6"], "3d6"),
-    (["run", "-2d6"], "write -- before an expression"),
+    (["run", "-2d6"], "write -- and then an expression"),
     (["rnu"], "rnu"),
     (["exact"], "EXPRESSION"),
     (["exact", "4d"], "the number of sides"),
@@ -139,7 +142,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(row[0]) for row in BAD])
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(row[0])[:60] for row in BAD])
 def test_bad_input_gets_one_clear_line(
     command_line: CommandLine, arguments: list[str], message: str
 ) -> None:
@@ -181,9 +184,12 @@ def test_roll_shows_the_dice(command_line: CommandLine) -> None:
     done = command_line("roll", "2d6+1", "--times", "3", "--seed", "5")
     assert done.stdout == command_line("roll", "2d6+1", "--times", "3", "--seed", "5").stdout
     for line in done.stdout.splitlines():
-        faces, total = line.removeprefix("2d6: ").split(" = ")
+        faces, total = line.removeprefix("2d6+1: 2d6 (").split(") = ")
         assert sum(map(int, faces.split())) + 1 == int(total)
-    (one,) = json.loads(command_line("roll", "2d6", "--json").stdout)
+    fresh = command_line("roll", "2d6", "--json")
+    document = json.loads(fresh.stdout)
+    assert fresh.stderr == f"seed {document['seed']}\n"
+    (one,) = document["rolls"]
     assert one["total"] == sum(one["pools"][0]["faces"])
 
 
@@ -198,13 +204,21 @@ def test_many_outcomes_are_binned_unless_all_are_wanted(command_line: CommandLin
 
 
 def test_strict_exits_with_one(command_line: CommandLine) -> None:
-    """With an alarm level just below 1 any run deviates; --strict alone makes that an exit code."""
-    loose = command_line("run", "--n", "1e4", "--seed", "3", "--alpha", "0.999999")
+    """With a loose alarm level a sound run deviates; --strict alone makes that an exit code."""
+    p_value = 0.9
+    seed = 0
+    while p_value > 0.4:
+        seed += 1
+        check = dicesim.run(n=10_000, rng=seed).check
+        assert check is not None
+        p_value = check.p_value or 0.0
+    arguments = ("run", "--n", "1e4", "--seed", str(seed))
+    loose = command_line(*arguments, "--alpha", "0.49")
     assert (loose.returncode, "deviates: " in loose.stdout) == (0, True)
-    assert command_line(
-        "run", "--n", "1e4", "--seed", "3", "--alpha", "0.999999", "--strict"
-    ).returncode == 1  # fmt: skip
-    assert command_line("run", "--n", "1e4", "--seed", "3", "--strict").returncode == 0
+    assert command_line(*arguments, "--alpha", "0.49", "--strict").returncode == 1
+    assert command_line(*arguments, "--strict").returncode == 0
+    nothing = command_line("run", "5", "--n", "10", "--strict")
+    assert (nothing.returncode, "nothing to hold" in nothing.stderr) == (0, True)
 
 
 def test_without_unicode_bars_are_ascii(command_line: CommandLine) -> None:
@@ -250,6 +264,29 @@ def test_a_reader_that_leaves_is_no_error(dicesim_script: str) -> None:
             command, shell=True, capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("redirect", "code", "word"),
+    [
+        ("> /dev/full", 3, "could not be written"),
+        (">&-", 0, ""),
+        ("2>&-", 0, "chi-square"),
+        ("--trace 2> /dev/full", 0, "chi-square"),
+    ],
+)
+def test_streams_that_are_closed_or_full(
+    dicesim_script: str, redirect: str, code: int, word: str
+) -> None:
+    """What cannot be written ends in a line and exit 3; what cannot be told loses no answer."""
+    done = subprocess.run(
+        f"{dicesim_script} run --n 1000 {redirect}",
+        shell=True, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert word in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @contextmanager

@@ -172,45 +172,57 @@ def test_a_batch_that_always_kills_is_named(
     assert caught.value.exit_code == 3
 
 
-def _dying(real: Any, marker: Path) -> Any:
-    """Count batches as ever, but die the first time that it is the turn of the fifth."""
+FUTURES = """
+import multiprocessing, os, pathlib, signal
+from concurrent.futures import ProcessPoolExecutor
+import dicesim
+from dicesim import execution
 
-    def die_once(job: Job, index: int) -> Any:
-        if index == 5 and not marker.exists():
-            marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(job, index)
+real = execution._tally_batch
+died = pathlib.Path("died")
 
-    return die_once
+def die_once(job, index):
+    if index == 5 and not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(job, index)
+
+def make():
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork"))
+
+if __name__ == "__main__":
+    execution._tally_batch = die_once
+    try:
+        result = dicesim.run("9d6", {n}, rng=5, batch_size={batch}, executor={executor})
+    except dicesim.ExecutionError as error:
+        assert "handed in broke" in str(error)
+        result = error.partial
+    print(result.n, dict(result.counts) if result.complete else "", died.exists())
+"""
 
 
-def test_futures_that_are_ours_are_made_anew(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, undisturbed: dicesim.Tally
-) -> None:
+def run_futures(executor: str, path: Path) -> str:
+    """Run in a process of its own, since a fork beside other threads is a hazard by itself."""
+    script = path / "script.py"
+    script.write_text(FUTURES.format(n=BATCH * BATCHES, batch=BATCH, executor=executor))
+    command = [sys.executable, str(script)]
+    return subprocess.run(
+        command, cwd=path, capture_output=True, text=True, timeout=60, check=True
+    ).stdout.strip()
+
+
+def test_futures_that_are_ours_are_made_anew(tmp_path: Path, undisturbed: dicesim.Tally) -> None:
     """An executor that a function makes is made again when a worker of it dies."""
-    context = multiprocessing.get_context("fork")
-    monkeypatch.setattr(
-        execution, "_tally_batch", _dying(execution._tally_batch, tmp_path / "died")
-    )
-    result = run(executor=lambda: ProcessPoolExecutor(2, mp_context=context))
-    assert (tmp_path / "died").exists()
-    assert result.tally == undisturbed
+    counted = run_futures("make", tmp_path)
+    assert counted == f"{BATCH * BATCHES} {dict(undisturbed.counter())} True"
 
 
-def test_futures_that_were_handed_in_are_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_futures_that_were_handed_in_are_not(tmp_path: Path) -> None:
     """A handed-in executor that breaks ends the run with what was finished."""
-    context = multiprocessing.get_context("fork")
-    monkeypatch.setattr(
-        execution, "_tally_batch", _dying(execution._tally_batch, tmp_path / "died")
-    )
-    with (
-        ProcessPoolExecutor(2, mp_context=context) as pool,
-        pytest.raises(dicesim.ExecutionError, match="handed in broke") as caught,
-    ):
-        run(executor=pool)
-    assert caught.value.partial.n % BATCH == 0
+    n, died = run_futures("make()", tmp_path).split()
+    assert int(n) % BATCH == 0
+    assert int(n) < BATCH * BATCHES
+    assert died == "True"
 
 
 PARENT = """

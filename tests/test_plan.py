@@ -82,7 +82,11 @@ def test_seeds() -> None:
         ({"batch_size": 0}, "batch_size: 0 is too small"),
         ({"workers": 0}, "workers: 0 is too small"),
         ({"rng": -3}, "rng: -3 is no seed"),
-        ({"alpha": 0}, "alpha: 0 is no alarm level"),
+        ({"alpha": 0}, "alpha: 0 is no number between 0 and 0.5"),
+        ({"alpha": 0.8}, "alpha: 0.8 is no number between 0 and 0.5"),
+        ({"alpha": None}, "alpha: None is no number between"),
+        ({"rng": 2**256}, "rng: the number is no seed"),
+        ({"n": 10**5000}, "n: the number is too large"),
         ({"executor": "proces"}, "executor: 'proces' is not one of .*did you mean 'process'"),
         ({"executor": 5}, "executor: 5 is not one of"),
         ({"aggregation": "sum"}, "aggregation: 'sum' is not one of bincount, counter"),
@@ -111,7 +115,9 @@ def test_refuses_parameters(options: dict[str, object], message: str) -> None:
         ({"expression": "2d6", "n": 10**15}, "work", "--method multinomial"),
         ({"expression": "5", "n": 2**63 - 1}, "work", "beyond the limit"),
         ({"workers": 1000}, "workers", "1,000 workers"),
-        ({"batch_size": 2**30}, "batch_size", "1,073,741,824 trials"),
+        ({"batch_size": 2**30, "n": 2**31}, "batch_size", "1,073,741,824 trials"),
+        ({"expression": "d9223372036854775807*0"}, "outcomes", "9,223,372,036,854,775,807"),
+        ({"expression": "0*d2000000000"}, "outcomes", "2,000,000,000 different values"),
         ({"n": 10**15 + 1, "method": "multinomial"}, "work", "smaller n"),
         ({"expression": "d2000*2000-d9", "aggregation": "shared"}, "outcomes", "choose bincount"),
     ],
@@ -122,6 +128,12 @@ def test_refuses_runaway_work(options: dict[str, object], limit: str, message: s
         dicesim.run(**options)  # type: ignore[arg-type]
     assert caught.value.limit == limit
     assert "\n" not in str(caught.value)
+
+
+def test_the_limit_of_workers_bounds_the_default() -> None:
+    """Whoever allows one worker gets one."""
+    result = dicesim.run("2d6", 10**6, executor="process", limits=Limits(workers=1))
+    assert result.workers == 1
 
 
 def test_limits_are_raised_by_name() -> None:
@@ -152,6 +164,11 @@ def test_hand_built_trees_are_checked_too() -> None:
         lambda: dicesim.Constant(2**63),
         lambda: dicesim.Sum((dicesim.Constant(2**62), dicesim.Constant(2**62))),
         lambda: dicesim.Sum((dicesim.Constant(1),)),
+        lambda: dicesim.Sum(("2d6", "d4")),  # type: ignore[arg-type]
+        lambda: dicesim.Negate(dicesim.Constant(1)),
+        lambda: dicesim.Dice("2", 6),  # type: ignore[arg-type]
+        lambda: dicesim.Dice(2.0, 6),  # type: ignore[arg-type]
+        lambda: dicesim.Constant(True),
     ):
         with pytest.raises(ParameterError):
             build()

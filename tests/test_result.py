@@ -9,6 +9,7 @@ import math
 import pickle
 from collections import Counter
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,8 +89,8 @@ def test_conditions_that_cannot_be_read(wrong: str) -> None:
         RESULT.probability(wrong)
 
 
-@pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan])
-def test_levels_that_are_none(level: float) -> None:
+@pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan, "x", None])
+def test_levels_that_are_none(level: Any) -> None:
     """A confidence lies between 0 and 1."""
     for ask in (RESULT.interval, lambda level: RESULT.probability("7", level)):
         with pytest.raises(dicesim.ParameterError, match="level"):
@@ -139,6 +140,14 @@ def test_the_whole_support_is_listed_with_zeros() -> None:
     assert {(row["expected"], row["exact"], row["z"]) for row in blind.outcomes} == {(None,) * 3}
 
 
+def test_what_is_handed_out_changes_nothing() -> None:
+    """Counts and rows are the caller's own."""
+    RESULT.counts[7] += 10**6
+    RESULT.outcomes[0]["count"] = 5
+    assert RESULT.counts[7] < 10**4
+    assert sum(row["count"] for row in RESULT.outcomes) == RESULT.n
+
+
 def test_csv_reads_back() -> None:
     """Rows of CSV are the rows of the JSON form."""
     rows = list(csv.DictReader(io.StringIO(RESULT.to_csv())))
@@ -163,6 +172,8 @@ def test_a_result_is_a_frozen_value_that_travels() -> None:
         RESULT.tally.counts[0] = 5
     again = pickle.loads(pickle.dumps(RESULT))
     assert again == RESULT
+    with pytest.raises(ValueError, match="read-only"):
+        again.tally.counts[0] = 5
     assert again.to_dict() == RESULT.to_dict()
 
 
@@ -181,3 +192,5 @@ def test_a_notebook_shows_a_picture() -> None:
     assert html.count("<line") == 11
     assert "<title>two d6, sum: 10,000 trials, seed 42</title>" in html
     assert "consistent" in html
+    wide = dicesim.run("100d100", 1000, rng=1)._repr_html_()
+    assert wide.count("<rect") <= 40

@@ -45,8 +45,16 @@ def test_tallies_are_values() -> None:
     assert hash(Tally.of({1: 2})) == hash(Tally.of({1: 2}))
     assert Tally.of({1: 2}) != Tally.of({1: 3})
     assert Tally.of({}) != {}
-    with pytest.raises(dicesim.ParameterError):
-        Tally.of({1: -2})
+    for wrong in ({1: -2}, {1: 1.5}, {1: 2**63}, {2**63: 1}, {"x": 1}):
+        with pytest.raises(dicesim.ParameterError):
+            Tally.of(wrong)  # type: ignore[arg-type]
+
+
+def test_wide_tallies_merge() -> None:
+    """Supports that overlap in part are merged outcome by outcome."""
+    left = Tally.of({-(2**63) + 1: 1, 0: 2, 5: 3})
+    right = Tally.of({0: 1, 4: 1, 2**63 - 1: 7})
+    assert (left + right).counter() == left.counter() + right.counter()
 
 
 def test_shared_counters_mark_what_they_count() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -73,10 +74,55 @@ def test_verdicts() -> None:
     assert good.alarm
     few = goodness_of_fit(Tally.of({3: 3, 4: 4, 6: 5, 7: 8, 8: 6, 9: 4}), PMF_2D6)
     assert few.verdict == "inconclusive"
-    assert "trials would show a doubling" in few.explanation
+    assert "30 trials are too few to show even a doubling" in few.explanation
     fewer = goodness_of_fit(Tally.of({7: 3}), PMF_2D6)
     assert (fewer.verdict, fewer.statistic, fewer.p_value) == ("inconclusive", None, None)
     assert "too few" in fewer.explanation
+
+
+def test_laws_beyond_floating_point() -> None:
+    """Weights of hundreds of digits neither overflow nor vanish."""
+    check = dicesim.run("400d6", 1000, rng=1).check
+    assert check is not None
+    assert check.verdict == "inconclusive"
+    absurd = goodness_of_fit(Tally.of({1000: 10**6}), dicesim.exact("1000d6"))
+    assert absurd.verdict == "deviates"
+    assert absurd.p_value == 0
+
+
+def test_a_perfect_fit_of_a_few_coins_is_no_wonder() -> None:
+    """Fifty of a hundred come once in twelve times, half of 10**15 to the coin do not."""
+    assert goodness_of_fit(Tally.of({0: 50, 1: 50}), COIN).verdict == "consistent"
+    assert goodness_of_fit(Tally.of({0: 10**13, 1: 10**13}), COIN).verdict == "suspiciously good"
+
+
+def test_the_trials_that_are_advised_are_enough() -> None:
+    """Whoever follows the advice of an inconclusive check gets a conclusive one."""
+    for text, n in (("2d6", 3), ("2d6", 30), ("200d100", 1000), ("20*(d2-1)", 4)):
+        pmf = dicesim.exact(text)
+        while True:
+            check = dicesim.run(text, n, rng=1, method="multinomial").check
+            assert check is not None
+            if check.verdict != "inconclusive":
+                break
+            advised = re.search(r"([\d,]+) (would|or more)", check.explanation)
+            assert advised is not None
+            assert int(advised[1].replace(",", "")) > n
+            n = int(advised[1].replace(",", ""))
+        assert check.verdict == "consistent"
+        assert (check.detectable_bias or 9) <= 1
+        assert len(pmf) >= len(check.cells)
+
+
+def test_there_has_to_be_something_to_test() -> None:
+    """No trial, a single outcome, and no alarm level are refused."""
+    for tally, pmf, alpha in (
+        (Tally.of({}), COIN, 0.01),
+        (Tally.of({1: 5}), PMF({1: 1}), 0.01),
+        (Tally.of({1: 5}), COIN, 0.9),
+    ):
+        with pytest.raises(dicesim.ParameterError):
+            goodness_of_fit(tally, pmf, alpha)
 
 
 def test_an_impossible_outcome_deviates_at_once() -> None:
