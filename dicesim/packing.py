@@ -10,6 +10,7 @@ into counts of joint outcomes, and those into counts of totals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -52,9 +53,10 @@ class Packing:
 
     def counts(self, rng: np.random.Generator, size: int) -> Tally:
         """Count the totals of `size` trials."""
-        table = np.zeros(_VALUES, dtype=np.int64)
-        last: Words = np.empty(0, dtype=np.uint16)
-        for last in self._draw(rng, size):
+        draws = self._draw(rng, size)
+        last = next(draws)
+        table = np.bincount(last, minlength=_VALUES)
+        for last in draws:
             table += np.bincount(last, minlength=_VALUES)
         slots = self._fold(table)
         surplus = -size % self.digits
@@ -75,7 +77,8 @@ class Packing:
         """Draw words, rejected ones among them, until just enough of them are accepted."""
         needed = -(-size // self.digits)
         while needed:
-            fours = -(-needed * _VALUES // (self.accepted * 4)) + 16
+            # Seven standard deviations more than expected, so that a second draw is a rarity.
+            fours = -(-needed * _VALUES // (self.accepted * 4)) + math.isqrt(needed) + 8
             drawn = rng.integers(0, 2**64, size=min(fours, _BLOCK // 4), dtype=np.uint64)
             words: Words = drawn.astype("<u8", copy=False).view("<u2")
             accepted = int(np.count_nonzero(words < self.accepted))
