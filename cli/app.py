@@ -34,7 +34,11 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
 All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
 Limit = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=N", help="Raise a limit, such as work=1e15; may be repeated."),
+    typer.Option(
+        metavar="NAME=N",
+        help="Raise a limit: price (dice a trial), work (dice in all), outcomes, table_bytes, "
+        "workers, batch_size or rolls; may be repeated.",
+    ),
 ]
 
 
@@ -69,7 +73,7 @@ def run(
     executor: Annotated[dicesim.ExecutorName, typer.Option(help="What runs the batches.")] = "auto",
     workers: Annotated[
         str | None,
-        typer.Option(metavar="W", help="Number of workers; one a processor if left out."),
+        typer.Option(metavar="W", help="Number of workers.  [default: one for each processor]"),
     ] = None,
     start_method: Annotated[
         dicesim.StartMethod | None, typer.Option(help="How worker processes are started.")
@@ -77,7 +81,10 @@ def run(
     aggregation: Annotated[
         dicesim.Aggregation, typer.Option(help="How totals are counted.")
     ] = "bincount",
-    batch_size: Annotated[str | None, typer.Option(metavar="B", help="Trials in a batch.")] = None,
+    batch_size: Annotated[
+        str | None,
+        typer.Option(metavar="B", help="Trials in a batch; like the seed, it decides the counts."),
+    ] = None,
     bit_generator: Annotated[
         dicesim.BitGeneratorName, typer.Option(help="Where random numbers come from.")
     ] = "SFC64",
@@ -274,6 +281,10 @@ def _usage_hint(error: Any) -> str:
     if option.lstrip("-")[:1].isdigit() or option[:2] in ("-d", "-("):
         return "; write -- and then an expression that begins with a minus, after all options"
     message = error.format_message()
-    if message.startswith("No such command") and any(c.isdigit() for c in message):
-        return "; write: dicesim run EXPRESSION"
+    if message.startswith("No such command"):
+        return (
+            "; write: dicesim run EXPRESSION, dicesim exact EXPRESSION or dicesim roll EXPRESSION"
+        )
+    if message.startswith("Got unexpected extra argument"):
+        return "; put an expression with spaces in quotes: dicesim run '2d6 + 1'"
     return ""

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import threading
 from contextlib import suppress
 from types import FrameType, TracebackType
@@ -24,7 +25,7 @@ def width() -> int:
     """Columns to fill: those of the terminal, or 80 where there is none."""
     if not sys.stdout.isatty():
         return 80
-    return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+    return min(_columns(), _WIDEST)
 
 
 def ascii_only() -> bool:
@@ -44,9 +45,23 @@ def say(text: str) -> None:
         typer.echo(text, err=True)
 
 
+def _as_options(error: dicesim.DicesimError) -> str:
+    """Call an argument what the command line calls it."""
+    text = str(error)
+    if isinstance(error, dicesim.ParameterError) and text.startswith(f"{error.parameter}: "):
+        option = "seed" if error.parameter == "rng" else error.parameter.replace("_", "-")
+        return f"--{option.lstrip('-')}{text[len(error.parameter) :]}"
+    return text
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
 def show_error(error: dicesim.DicesimError) -> None:
     """Print an error as one line; one in the notation also with its place underlined."""
-    say(f"dicesim: {error}")
+    text = f"dicesim: {_as_options(error)}"
+    say(textwrap.fill(text, _columns(), subsequent_indent="  ") if sys.stderr.isatty() else text)
     if isinstance(error, dicesim.NotationError) and error.text.strip():
         window = slice(max(0, error.position - 40), error.position + 30)
         shown = "".join(c if c.isprintable() else " " for c in error.text[window])
@@ -79,10 +94,9 @@ class Notes:
         if rate:
             left = (progress.requested - progress.done) / rate
             text += f"  {dicesim.format_rate(rate)}  {_duration(left)} left"
-        columns = shutil.get_terminal_size((80, 24)).columns
         with self._lock, suppress(OSError):
             self._clear()
-            self._drawn = min(len(text), columns - 1)  # a line that wraps could not be cleared
+            self._drawn = min(len(text), _columns() - 1)  # a line that wraps could not be cleared
             self._stream.write(text[: self._drawn])
             self._stream.flush()
 
@@ -91,7 +105,7 @@ class Notes:
         thread = f" thread {record.thread}" if record.thread != record.process else ""
         self.line(
             f"batch {record.index}: {record.size:,} trials, module {record.module}, "
-            f"parent process {record.parent}, process {record.process}{thread}"
+            f"parent {record.parent}, process {record.process}{thread}"
         )
 
     def line(self, text: str) -> None:

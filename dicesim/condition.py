@@ -37,15 +37,15 @@ class Condition:
     value: int
 
     @classmethod
-    def parse(cls, text: str) -> Condition:
-        """Read a comparison; a bare number means ``==``.
+    def parse(cls, text: str | int) -> Condition:
+        """Read a comparison; a bare number means ``==``, and may be an int.
 
         Raises
         ------
         ParameterError
             The text is no comparison.
         """
-        match = _PATTERN.fullmatch(text)
+        match = _PATTERN.fullmatch(str(text))
         if match is None:
             raise ParameterError(
                 f"condition: cannot read {text!r}; write a comparison with a whole number, "

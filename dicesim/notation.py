@@ -32,13 +32,14 @@ _TOKEN = re.compile(
       | (?P<sideless>[0-9]*d)(?![0-9a-z])
       | (?P<number>[0-9]+)(?![a-z])
       | (?P<symbol>[-+*()])
-      | (?P<stray>\w+|//|\*\*|.)""",
+      | (?P<stray>\w+|//|.)""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _HINTS: Final = (
     (r"//?", "totals are whole numbers, and there is no division"),
     (r"\.", "totals are whole numbers, without a fraction"),
-    (r",", "write large numbers without commas"),
+    (r",", "write one expression, and numbers without commas"),
+    (r"x|[0-9]*d[0-9]+x[0-9]*|x[0-9]+", "write * for a product"),
     (r"\^", "write a product, as in 2*2*2"),
     ("[\u00d7\u00b7]", "write * for a product"),
     ("[\u2212\u2013]", "write - for a difference"),
@@ -251,6 +252,8 @@ class _Parser:
         previous = self._tokens[self._tokens.index(token) - 1]
         if token.kind == "dice" and previous.kind == "number":
             return f"write {previous.text}{token.text} without the space"
+        if token.kind in ("dice", "number") and previous.kind in ("dice", "number", ")"):
+            return "write +, - or * between them"
         if token.kind == "sideless":
             return "write dice without spaces, as in 3d6"
         return self._hint_for(token)

@@ -183,7 +183,7 @@ def settle_seed(rng: RNG) -> int:
         case int() | np.integer() if not isinstance(rng, bool) and 0 <= rng < _SEEDS:
             return int(rng)
     raise ParameterError(
-        f"rng: {_shown(rng)} is no seed; write an integer from 0 to below 2**256, or hand in a "
+        f"rng: {_shown(rng)} is no seed; write an integer from 0 to 2**256 - 1, or hand in a "
         "numpy.random.Generator or SeedSequence",
         parameter="rng",
     )

@@ -145,7 +145,7 @@ class PMF(Mapping[int, Fraction]):
         """The least of the outcomes that have the greatest probability."""
         return self.outcomes[self.weights.index(max(self.weights))]
 
-    def probability(self, condition: str) -> Fraction:
+    def probability(self, condition: str | int) -> Fraction:
         """Probability that the total meets a comparison, such as ``">= 9"``.
 
         Raises

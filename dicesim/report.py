@@ -237,7 +237,8 @@ def _check_lines(check: Check) -> list[str]:
         if any(cell.low != cell.high for cell in check.cells):
             pooled = f" ({len(check.cells)} cells, sparse neighbours pooled)"
         lines.append(
-            f"chi-square {check.statistic:.4g} on {check.dof} dof, p = {check.p_value:.3g}{pooled}"
+            f"chi-square {check.statistic:.4g} on {check.dof} dof{pooled}, p = {check.p_value:.3g} "
+            f"(alarm below {check.alpha:g})"
         )
     return [*lines, f"{check.verdict}: {check.explanation}"]
 

@@ -177,7 +177,7 @@ class Result:
         half = float(special.stdtrit(self.n - 1, tail)) * self.standard_error
         return self.mean - half, self.mean + half
 
-    def probability(self, condition: str, level: float = 0.95) -> Estimate | None:
+    def probability(self, condition: str | int, level: float = 0.95) -> Estimate | None:
         """Estimate the probability that the total meets a comparison, such as ``">= 9"``.
 
         The interval is Wilson's, which holds for rare and for missing outcomes too (E. B. Wilson,
@@ -185,7 +185,7 @@ class Result:
 
         Parameters
         ----------
-        condition : str
+        condition : str or int
             A comparison operator and a whole number; a bare number means ``==``.
         level : float, optional
             Confidence of the interval, between 0 and 1.

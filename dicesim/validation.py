@@ -155,7 +155,7 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
     if impossible:
         return _undefined(cells, alpha, "deviates", _say_impossible(impossible))
     if len(cells) < 2:
-        return _undefined(cells, alpha, "inconclusive", _say_too_few(n, pmf))
+        return _undefined(cells, alpha, "inconclusive", _say_too_few(n, pmf, alpha))
     return _test(counts, n, pmf, cells, alpha)
 
 
@@ -169,14 +169,16 @@ def _test(
     p_value = float(special.chdtrc(dof, statistic))
     bias = detectable_bias(n, dof, pmf, alpha)
     verdict: Verdict = "consistent"
-    explanation = f"a bias above {_percent(bias)} would have been seen"
+    explanation = (
+        f"a bias of {pmf.likeliest} above {_percent(bias)} of its share would have been seen"
+    )
     if p_value < alpha:
         verdict, explanation = "deviates", _say_deviation(counts, n, pmf, alpha)
     elif _chance_of_such_a_fit(cells, n, dof, statistic) < _TOO_GOOD:
         verdict = "suspiciously good"
         explanation = "the counts fit more closely than chance allows; were they made up?"
     elif bias > _GREATEST_BIAS:
-        verdict, explanation = "inconclusive", _say_more(n, pmf, alpha, bias)
+        verdict, explanation = "inconclusive", _say_more(n, pmf, alpha)
     return Check(
         statistic, dof, p_value, math.sqrt(statistic / n), bias, alpha, cells, verdict, explanation
     )
@@ -293,23 +295,29 @@ def _say_impossible(impossible: list[int]) -> str:
     return f"outcomes occurred that cannot: {shown}"
 
 
-def _say_too_few(n: int, pmf: PMF) -> str:
-    """Name the least number of trials that fill two cells, by the evenest cut of the support."""
-    evenest = max(min(below, pmf.total - below) for below in pmf.cumulative[:-1])
-    needed = -(-_LEAST_EXPECTED * pmf.total // evenest)
-    return f"{_trials(n)} too few for a test; make it {max(needed, n + 1):,} or more"
+def _say_too_few(n: int, pmf: PMF, alpha: float) -> str:
+    return f"{_trials(n)} too few for a test; about {_enough(n, pmf, alpha):,} would do"
 
 
-def _say_more(n: int, pmf: PMF, alpha: float, bias: float) -> str:
-    """Name the number of trials that would show a doubling; more trials have more cells, too."""
-    needed = n
-    while bias > _GREATEST_BIAS:
-        needed = math.ceil(needed * max((bias / _GREATEST_BIAS) ** 2, 1.01))
-        bias = detectable_bias(needed, len(_pool(needed, pmf)) - 1, pmf, alpha)
+def _say_more(n: int, pmf: PMF, alpha: float) -> str:
     return (
-        f"nothing deviates, but {_trials(n)} too few to show even a doubling of the likeliest "
-        f"outcome; about {needed:,} would"
+        f"no alarm, but {_trials(n)} too few to show even a doubling of the likeliest outcome; "
+        f"about {_enough(n, pmf, alpha):,} would do"
     )
+
+
+def _enough(n: int, pmf: PMF, alpha: float) -> int:
+    """Find a number of trials above `n` that would show a doubling of the likeliest outcome.
+
+    It fills two cells at least, by the evenest cut of the support; and more trials have more cells.
+    """
+    evenest = max(min(below, pmf.total - below) for below in pmf.cumulative[:-1])
+    needed = max(n + 1, -(-_LEAST_EXPECTED * pmf.total // evenest))
+    while True:
+        bias = detectable_bias(needed, max(len(_pool(needed, pmf)) - 1, 1), pmf, alpha)
+        if bias <= _GREATEST_BIAS:
+            return needed
+        needed = math.ceil(needed * max((bias / _GREATEST_BIAS) ** 2, 1.01))
 
 
 def _say_deviation(counts: Mapping[int, int], n: int, pmf: PMF, alpha: float) -> str:

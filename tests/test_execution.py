@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -30,10 +31,15 @@ COMBINATIONS = [
 
 
 def no_worker_is_left() -> bool:
-    """Whether all processes of ours have ended; one that was just killed is waited for."""
-    for process in multiprocessing.active_children():
-        process.join(10)
-    return multiprocessing.active_children() == []
+    """Whether all processes of ours have ended; one that was just killed is waited for.
+
+    Two threads that wait for the same process may both miss its end, but see it the next time.
+    """
+    deadline = time.monotonic() + 20
+    while left := multiprocessing.active_children():
+        assert time.monotonic() < deadline, f"left: {left}"
+        left[0].join(0.1)
+    return True
 
 
 def run(expression: str = "3d6+1d8", **options: object) -> Result:

@@ -37,7 +37,8 @@ REFUSED = [
     # text, position, found, part of expected, part of hint
     ("", 0, "the end", "dice", "2d6"),
     ("  ", 2, "the end", "dice", "2d6"),
-    ("2d6x", 0, "'2d6x'", "dice, a number or (", "no modifiers"),
+    ("2d6x3", 0, "'2d6x3'", "dice, a number or (", "write *"),
+    ("d6 d6", 3, "'d6'", "+, -, * or the end", "between them"),
     ("4d6kh3", 0, "'4d6kh3'", "dice, a number or (", "no modifiers"),
     ("2d6!", 3, "'!'", "+, -, * or the end", "no modifiers"),
     ("4dF", 0, "'4dF'", "dice, a number or (", "no Fudge dice"),

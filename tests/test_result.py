@@ -87,6 +87,7 @@ def test_conditions_that_cannot_be_read(wrong: str) -> None:
     """A refusal shows how a condition is written."""
     with pytest.raises(dicesim.ParameterError, match="as in '>= 9'"):
         RESULT.probability(wrong)
+    assert RESULT.probability(9) == RESULT.probability("== 9")
 
 
 @pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan, "x", None])

@@ -105,7 +105,7 @@ def test_the_trials_that_are_advised_are_enough() -> None:
             assert check is not None
             if check.verdict != "inconclusive":
                 break
-            advised = re.search(r"([\d,]+) (would|or more)", check.explanation)
+            advised = re.search(r"about ([\d,]+) would do", check.explanation)
             assert advised is not None
             assert int(advised[1].replace(",", "")) > n
             n = int(advised[1].replace(",", ""))
