@@ -124,23 +124,25 @@ def test_death_with_the_lock_held(
 ) -> None:
     """A worker that dies with the lock of the shared counters held loses and doubles nothing."""
     expected = run(executor="serial").tally
-    real = shared.SharedCounters._write
-    once = tmp_path / "died"
+    write, mark = shared.SharedCounters._write, shared.SharedCounters._mark
+    once, parent = tmp_path / "died", os.getpid()
 
-    def die(self: shared.SharedCounters, *arguments: Any) -> None:
-        doomed = arguments[0] == 7 and not once.exists()
-        if doomed:
+    def die_once(batch: int, here: str) -> None:
+        if batch == 7 and place == here and os.getpid() != parent and not once.exists():
             once.touch()
-            if place == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if place == "inside":
-                self._copies[1 - self._current[0]] += 1
-                os.kill(os.getpid(), signal.SIGKILL)
-        real(self, *arguments)
-        if doomed:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(shared.SharedCounters, "_write", die)
+    def dying_write(self: shared.SharedCounters, batch: int, tally: dicesim.Tally) -> None:
+        die_once(batch, "before")
+        write(self, batch, tally)
+        die_once(batch, "after")
+
+    def dying_mark(self: shared.SharedCounters, batch: int) -> int:
+        die_once(batch, "inside")  # the counts are written by now, the mark is not
+        return mark(self, batch)
+
+    monkeypatch.setattr(shared.SharedCounters, "_write", dying_write)
+    monkeypatch.setattr(shared.SharedCounters, "_mark", dying_mark)
     result = run(executor=executor, aggregation="shared", start_method="fork", workers=2)
     assert once.exists()
     assert result.tally == expected
