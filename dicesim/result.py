@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from importlib.metadata import version
 from itertools import accumulate
 from typing import Any, Final
 
@@ -325,6 +324,8 @@ class Result:
 
 def versions() -> dict[str, str]:
     """Versions of everything that counts depend on, and of Python."""
+    from importlib.metadata import version  # slow to import, and seldom needed
+
     return {
         "dicesim": __version__,
         "numpy": np.__version__,
