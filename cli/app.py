@@ -177,9 +177,7 @@ def roll(
     limit: Limit = None,
 ) -> None:
     """Roll an expression once or a few times, and show the dice."""
-    number = _optional("--seed", seed)
-    if number is None:
-        number = dicesim.fresh_seed()
+    number = dicesim.fresh_seed() if seed is None else whole_number("--seed", seed)
     rolls = dicesim.roll_dice(
         expression, whole_number("--times", times), rng=number, limits=limits_from(limit or [])
     )

@@ -60,7 +60,7 @@ def choose_executor(
     if callable(executor):
         return FuturesExecutor("futures", executor, workers)
     require_choice("executor", executor, EXECUTORS)
-    number = min(workers or min(_processors(), limits.workers), plan.batches)
+    number = min(workers or min(processors(), limits.workers), plan.batches)
     if executor == "auto":
         asked = workers is not None or start_method is not None
         worth = asked or _price(plan, aggregation) > _WORTH_WORKERS[method]
@@ -87,7 +87,7 @@ def _price(plan: Plan, aggregation: Aggregation) -> int:
     return plan.n * (max(plan.expression.price, 1) + objects)
 
 
-def _processors() -> int:
+def processors() -> int:
     """Count the processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

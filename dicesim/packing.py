@@ -28,7 +28,7 @@ Slots = NDArray[np.intp]
 
 _VALUES: Final = 2**16
 _BITS: Final = 16
-# Words that are drawn at once, and that are read at once: measured once, and part of the stream.
+# Words that are drawn at once, and that are read at once; the stream is the same for any size.
 _BLOCK: Final = 2**18
 _PIECE: Final = 2**14
 

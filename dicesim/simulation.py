@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -36,6 +35,7 @@ from dicesim.executors import (
     ExecutorLike,
     check_aggregation,
     choose_executor,
+    processors,
     unused_options,
 )
 from dicesim.expression import Expression, check_limits
@@ -196,7 +196,7 @@ class _Run:
     def finish(self) -> Result:
         """Take outcomes until all are there, or the caller has enough."""
         plan = self.draft.plan
-        window = 2 * TASKS_PER_WORKER * (self.team.workers or os.cpu_count() or 1)
+        window = 2 * TASKS_PER_WORKER * (self.team.workers or processors())
         counters = self._counters(window)
         # A batch in shared counters is marked by itself, so that it is a task by itself.
         schedule = Schedule(plan, window, task_size=1 if counters else None)

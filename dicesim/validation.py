@@ -150,22 +150,28 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
             "tally: a test needs a trial at least, and two possible outcomes", parameter="tally"
         )
     counts = tally.counter()
-    cells = _cells(counts, n, pmf)
+    pooled = _pool(n, pmf)
+    cells = _cells(counts, n, pmf, pooled)
     impossible = [outcome for outcome in counts if outcome not in pmf]
     if impossible:
         return _undefined(cells, alpha, "deviates", _say_impossible(impossible))
     if len(cells) < 2:
         return _undefined(cells, alpha, "inconclusive", _say_too_few(n, pmf, alpha))
-    return _test(counts, n, pmf, cells, alpha)
+    statistic = _pearson(cells, n, pmf, pooled)
+    return _test(counts, n, pmf, cells, statistic, alpha)
 
 
 def _test(
-    counts: Mapping[int, int], n: int, pmf: PMF, cells: tuple[Cell, ...], alpha: float
+    counts: Mapping[int, int],
+    n: int,
+    pmf: PMF,
+    cells: tuple[Cell, ...],
+    statistic: float,
+    alpha: float,
 ) -> Check:
     from scipy import special
 
     dof = len(cells) - 1
-    statistic = _pearson(cells, n, pmf)
     p_value = float(special.chdtrc(dof, statistic))
     bias = detectable_bias(n, dof, pmf, alpha)
     verdict: Verdict = "consistent"
@@ -245,7 +251,7 @@ def _pool(n: int, pmf: PMF) -> list[range]:
     return [range(start, end) for start, end in zip(starts, ends, strict=False)]
 
 
-def _cells(counts: Mapping[int, int], n: int, pmf: PMF) -> tuple[Cell, ...]:
+def _cells(counts: Mapping[int, int], n: int, pmf: PMF, pooled: list[range]) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             pmf.outcomes[members[0]],
@@ -253,7 +259,7 @@ def _cells(counts: Mapping[int, int], n: int, pmf: PMF) -> tuple[Cell, ...]:
             sum(counts.get(pmf.outcomes[i], 0) for i in members),
             n * _weight(members, pmf) / pmf.total,
         )
-        for members in _pool(n, pmf)
+        for members in pooled
     )
 
 
@@ -262,8 +268,8 @@ def _weight(members: range, pmf: PMF) -> int:
     return pmf.cumulative[members.stop - 1] - before
 
 
-def _pearson(cells: tuple[Cell, ...], n: int, pmf: PMF) -> float:
-    weights = [_weight(members, pmf) for members in _pool(n, pmf)]
+def _pearson(cells: tuple[Cell, ...], n: int, pmf: PMF, pooled: list[range]) -> float:
+    weights = [_weight(members, pmf) for members in pooled]
     return math.fsum(
         (pmf.total * cell.count - n * weight) ** 2 / (pmf.total * n * weight)
         for cell, weight in zip(cells, weights, strict=True)
