@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StartMethod as StartMethod,
     )
     from dicesim.condition import Condition as Condition
+    from dicesim.dice import Dice as Dice, Group as Group
     from dicesim.distribution import exact as exact
     from dicesim.errors import (
         DicesimError as DicesimError,
@@ -40,16 +41,19 @@ if TYPE_CHECKING:
         ParameterError as ParameterError,
     )
     from dicesim.execution import BatchRecord as BatchRecord
-    from dicesim.expression import (
-        Constant as Constant,
-        Dice as Dice,
-        Expression as Expression,
-        Negate as Negate,
-        Product as Product,
-        Sum as Sum,
-    )
+    from dicesim.expression import Expression as Expression
+    from dicesim.faces import Die as Die
     from dicesim.limits import Limits as Limits
-    from dicesim.notation import describe as describe, parse as parse, unparse as unparse
+    from dicesim.modifiers import (
+        Clamp as Clamp,
+        Count as Count,
+        Drop as Drop,
+        Explode as Explode,
+        Keep as Keep,
+        Modifier as Modifier,
+        Reroll as Reroll,
+    )
+    from dicesim.notation import parse as parse
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
     from dicesim.report import (
@@ -59,7 +63,7 @@ if TYPE_CHECKING:
         format_run as format_run,
     )
     from dicesim.result import Estimate as Estimate, Result as Result, versions as versions
-    from dicesim.sampling import Roll as Roll
+    from dicesim.sampling import Roll as Roll, RolledPool as RolledPool
     from dicesim.simulation import (
         Progress as Progress,
         roll as roll,
@@ -67,7 +71,21 @@ if TYPE_CHECKING:
         run as run,
     )
     from dicesim.tally import Tally as Tally
+    from dicesim.totals import (
+        Comparison as Comparison,
+        Conditional as Conditional,
+        Constant as Constant,
+        DiceFunction as DiceFunction,
+        Function as Function,
+        Let as Let,
+        Name as Name,
+        Negate as Negate,
+        Product as Product,
+        Quotient as Quotient,
+        Sum as Sum,
+    )
     from dicesim.validation import Cell as Cell, Check as Check, goodness_of_fit as goodness_of_fit
+    from dicesim.wording import describe as describe, unparse as unparse
 
 
 # The same names again, where they live; a test holds the two lists together.
@@ -77,22 +95,29 @@ _HOMES = {
         "Aggregation BitGeneratorName ExecutorName Method StartMethod"
     ),
     "condition": "Condition",
+    "dice": "Dice Group",
     "distribution": "exact",
     "errors": (
         "DicesimError ExactUnavailable ExecutionError LimitError NotationError ParameterError"
     ),
     "execution": "BatchRecord",
-    "expression": "Constant Dice Expression Negate Product Sum",
+    "expression": "Expression",
+    "faces": "Die",
     "limits": "Limits",
-    "notation": "describe parse unparse",
+    "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
+    "notation": "parse",
     "plan": "Plan fresh_seed",
     "pmf": "PMF",
     "report": "format_exact format_rate format_roll format_run",
     "result": "Estimate Result versions",
-    "sampling": "Roll",
+    "sampling": "Roll RolledPool",
     "simulation": "Progress roll roll_dice run",
     "tally": "Tally",
+    "totals": (
+        "Comparison Conditional Constant DiceFunction Function Let Name Negate Product Quotient Sum"
+    ),
     "validation": "Cell Check goodness_of_fit",
+    "wording": "describe unparse",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

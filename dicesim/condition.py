@@ -58,5 +58,20 @@ class Condition:
         """Compare an outcome, or an array of outcomes elementwise."""
         return COMPARISONS[self.operator](outcome, self.value)
 
+    def within(self, low: int, high: int) -> int:
+        """Count the whole numbers from `low` to `high` that meet the comparison.
+
+        Examples
+        --------
+        >>> Condition(">=", 5).within(1, 6)
+        2
+        """
+        below = min(max(self.value - low, 0), high - low + 1)
+        above = min(max(high - self.value, 0), high - low + 1)
+        equal = high - low + 1 - below - above
+        parts = {"<": below, "==": equal, ">": above}
+        parts |= {"<=": below + equal, "!=": below + above, ">=": equal + above}
+        return parts[self.operator]
+
     def __str__(self) -> str:
         return f"{self.operator} {self.value}"

@@ -8,34 +8,49 @@ roots::
     k p[k] = sum over pools of n (p[k-1] + ... + p[0]) - n s (p[k-s] + p[k-2s] + ...)
 
 Both brackets are running sums, so a coefficient costs a few additions of whole numbers for each
-pool, and symmetry gives the upper half. Other sums are convolved (see `PMF.convolve`).
+pool, and symmetry gives the upper half. Other pools are powers of the law of a die (`PMF.power`), or
+go to `pool_law`; unlike totals are convolved (`PMF.convolve`). Names are conditioned on: the law of
+what uses them is the mixture over all that they may stand for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import reduce
-from typing import Final
+from math import lcm
+from operator import floordiv, mul, neg
+from typing import Final, TypeAlias
 
+from dicesim.condition import Condition
+from dicesim.dice import Dice, Group
+from dicesim.die_law import check_cost
 from dicesim.errors import ExactUnavailable
-from dicesim.expression import (
-    Constant,
-    Dice,
-    Expression,
-    Negate,
-    Product,
-    Sum,
-    check_limits,
-    walk,
-)
+from dicesim.expression import Expression, check_limits, unknown, walk
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.pmf import MAX_PAIRS, PMF
+from dicesim.pool_law import StatisticName
+from dicesim.pools import group_law, pool_law, pool_states
+from dicesim.totals import (
+    Comparison,
+    Conditional,
+    Constant,
+    DiceFunction,
+    Function,
+    Let,
+    Name,
+    Negate,
+    Product,
+    Quotient,
+    Sum,
+)
 
 # What a Python int takes beside its digits.
 _INT_BYTES: Final = 32
-_MAX_STEPS: Final = 2**22
+# Laws that are computed for different values of names, or numbers of dice.
+_MAX_CASES: Final = 2**14
 
 
 def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
@@ -71,7 +86,7 @@ def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
     limits = limits or Limits()
     check_limits(tree, limits)
     _check_table(tree, limits)
-    return _pmf(tree)
+    return _Engine().law(tree, {})
 
 
 def _check_table(expression: Expression, limits: Limits) -> None:
@@ -86,37 +101,171 @@ def _check_table(expression: Expression, limits: Limits) -> None:
         )
 
 
-def _pmf(expression: Expression) -> PMF:
-    match expression:
-        case Constant(value):
-            return PMF({value: 1})
-        case Dice(count, sides):
-            return _fair_dice({sides: count})
-        case Negate(operand):
-            return _pmf(operand).negate()
-        case Sum(terms):
-            return _sum(terms)
-        case Product(factors):
-            return reduce(_multiply, map(_pmf, factors))
+# What a name stands for: its total, and the functions of its dice, as far as they are used.
+_State: TypeAlias = tuple[tuple[StatisticName, int], ...]
+_Known: TypeAlias = Mapping[str, _State]
 
 
-def _sum(terms: tuple[Expression, ...]) -> PMF:
-    """Put all pools into one recurrence: a negated pool is a pool, mirrored and shifted."""
-    pools: Counter[int] = Counter()
-    others: list[PMF] = []
-    shift = 0
-    for term in terms:
-        match term:
+class _Engine:
+    """Laws of expressions, each computed once for each combination of what its names stand for."""
+
+    def __init__(self) -> None:
+        self._laws: dict[tuple[Expression, tuple[tuple[str, _State], ...]], PMF] = {}
+        self._cases = 0
+
+    def law(self, expression: Expression, known: _Known) -> PMF:
+        """Law of a total, given what its names stand for."""
+        match expression:
             case Constant(value):
-                shift += value
-            case Dice(count, sides):
-                pools[sides] += count
-            case Negate(Dice(count, sides)):
-                pools[sides] += count
-                shift -= count * (sides + 1)
-            case _:
-                others.append(_pmf(term))
-    return reduce(_convolve, others, _fair_dice(pools, shift))
+                return PMF({value: 1})
+            case Name(name):
+                return PMF({dict(known[name])["total"]: 1})
+        key = (expression, tuple((name, known[name]) for name in sorted(expression.free_names)))
+        if key not in self._laws:
+            self._laws[key] = self._computed(expression, known)
+        return self._laws[key]
+
+    def _computed(self, expression: Expression, known: _Known) -> PMF:
+        match expression:
+            case Dice():
+                return self._pool(expression, known)
+            case Group():
+                parts = [self.law(part, known) for part in expression.parts]
+                return PMF(group_law(expression, parts))
+            case Sum(terms):
+                return self._sum(terms, known)
+            case Conditional(condition, then, otherwise):
+                met = self.law(condition, known)
+                branches = [(met.weight(1), then), (met.weight(0), otherwise)]
+                return PMF.mixture((w, self.law(branch, known)) for w, branch in branches if w)
+            case DiceFunction(name, Name() as pool):
+                return PMF({dict(known[pool.name])[name]: 1})
+            case DiceFunction(name, pool):
+                states = self._states(pool, (name,), known)
+                return PMF({value: weight for ((_, value),), weight in states.items()})
+            case Let(definitions, body):
+                return self._let(definitions, body, known)
+        return _combined(expression, [self.law(child, known) for child in expression.children])
+
+    def _sum(self, terms: Sequence[Expression], known: _Known) -> PMF:
+        """Put all pools into one recurrence: a negated pool is a pool, mirrored and shifted."""
+        pools: Counter[int] = Counter()
+        others: list[PMF] = []
+        shift = 0
+        for term in terms:
+            match term:
+                case Constant(value):
+                    shift += value
+                case Dice(int(count), die, ()) if die.is_fair:
+                    pools[die.high] += count
+                case Negate(Dice(int(count), die, ())) if die.is_fair:
+                    pools[die.high] += count
+                    shift -= count * (die.high + 1)
+                case _:
+                    others.append(self.law(term, known))
+        return reduce(_convolve, others, _fair_dice(pools, shift))
+
+    def _pool(self, pool: Dice, known: _Known) -> PMF:
+        return PMF.mixture(
+            (weight, _pool_of(pool, number)) for number, weight in self._numbers(pool, known)
+        )
+
+    def _let(
+        self, definitions: Sequence[tuple[str, Expression]], body: Expression, known: _Known
+    ) -> PMF:
+        """Mixture over all that the first name may stand for, and so on with the others."""
+        if not definitions:
+            return self.law(body, known)
+        (name, value), *others = definitions
+        states = self._states(value, _uses(name, others, body), known)
+        self._spend(len(states))
+        return PMF.mixture(
+            (weight, self._let(others, body, {**known, name: state}))
+            for state, weight in states.items()
+        )
+
+    def _states(
+        self, value: Expression, names: tuple[StatisticName, ...], known: _Known
+    ) -> dict[_State, int]:
+        """Weights of all that a value may come to, in total and by functions of its dice."""
+        if isinstance(value, Name):
+            return {known[value.name]: 1}
+        if names == ("total",) or not isinstance(value, Dice):
+            law = self.law(value, known)
+            return {(("total", x),): weight for x, weight in zip(law, law.weights, strict=True)}
+        parts = []
+        for number, weight in self._numbers(value, known):
+            states = pool_states(value, number, names)
+            parts.append((Fraction(weight, sum(states.values())), states))
+        common = lcm(*(scale.denominator for scale, _ in parts))
+        weights: dict[_State, int] = {}
+        for scale, states in parts:
+            for results, share in states.items():
+                state = tuple(zip(names, results, strict=True))
+                weights[state] = weights.get(state, 0) + int(scale * common) * share
+        return weights
+
+    def _numbers(self, pool: Dice, known: _Known) -> list[tuple[int, int]]:
+        """How many dice a pool may have, and with what weight."""
+        if isinstance(pool.count, int):
+            return [(pool.count, 1)]
+        law = self.law(pool.count, known)
+        self._spend(len(law))
+        return list(zip(law, law.weights, strict=True))
+
+    def _spend(self, cases: int) -> None:
+        self._cases += cases
+        check_cost(self._cases, "cases to tell apart", _MAX_CASES)
+
+
+def _uses(
+    name: str, others: Sequence[tuple[str, Expression]], body: Expression
+) -> tuple[StatisticName, ...]:
+    """What is used of a name, by other names for it as well."""
+    names = {name}
+    for other, value in others:
+        if isinstance(value, Name) and value.name in names:
+            names.add(other)
+    parts = [part for value in (*(value for _, value in others), body) for part in walk(value)]
+    functions = [
+        part.name
+        for part in parts
+        if isinstance(part, DiceFunction)
+        and isinstance(part.pool, Name)
+        and part.pool.name in names
+    ]
+    mentions = sum(isinstance(part, Name) and part.name in names for part in parts)
+    used: set[StatisticName] = {"total"} if mentions > len(functions) or not functions else set()
+    return tuple(sorted({*used, *functions}))
+
+
+def _pool_of(pool: Dice, number: int) -> PMF:
+    """Law of a pool with so many dice."""
+    if not pool.modifiers and pool.die.is_fair:
+        return _fair_dice({pool.die.high: number})
+    return pool_law(pool, number)
+
+
+def _combined(expression: Expression, laws: Sequence[PMF]) -> PMF:
+    """Law of an operation on independent totals."""
+    match expression:
+        case Negate():
+            return laws[0].map(neg)
+        case Product():
+            return reduce(_multiply, laws)
+        case Quotient():
+            return _pairs(*laws, floordiv)
+        case Comparison(_, operator, _):
+            return _comparison(*laws, operator)
+        case Function("max"):
+            return reduce(_greatest, laws)
+        case Function("min"):
+            return reduce(_greatest, (law.map(neg) for law in laws)).map(neg)
+        case Function("abs"):
+            return laws[0].map(abs)
+        case Function("sign"):
+            return laws[0].map(lambda total: (total > 0) - (total < 0))
+    raise unknown(expression)
 
 
 def _fair_dice(pools: Mapping[int, int], shift: int = 0) -> PMF:
@@ -125,7 +274,7 @@ def _fair_dice(pools: Mapping[int, int], shift: int = 0) -> PMF:
     pools = {sides: count for sides, count in pools.items() if sides > 1 and count}
     dice = sum(pools.values())
     span = sum(count * (sides - 1) for sides, count in pools.items())
-    _check_cost(span // 2 * len(pools), _MAX_STEPS, "steps of the recurrence")
+    check_cost(span // 2 * len(pools), "steps of the recurrence")
     weights = [1]
     below = 1
     # For each residue of the index modulo the sides, the sum of the weights so far.
@@ -144,16 +293,39 @@ def _fair_dice(pools: Mapping[int, int], shift: int = 0) -> PMF:
 
 
 def _convolve(left: PMF, right: PMF) -> PMF:
-    _check_cost(*left.convolution_cost(right))
+    cost, limit, unit = left.convolution_cost(right)
+    check_cost(cost, unit, limit)
     return left.convolve(right)
 
 
 def _multiply(left: PMF, right: PMF) -> PMF:
-    _check_cost(len(left) * len(right), MAX_PAIRS, "pairs of outcomes")
-    return left.multiply(right)
+    return _pairs(left, right, mul)
 
 
-def _check_cost(cost: int, limit: int, unit: str) -> None:
-    """Refuse what would take more than a second or two."""
-    if cost > limit:
-        raise ExactUnavailable(f"it would take {cost:,} {unit}, beyond {limit:,}")
+def _pairs(left: PMF, right: PMF, operation: Callable[[int, int], int]) -> PMF:
+    check_cost(len(left) * len(right), "pairs of outcomes", MAX_PAIRS)
+    return left.combine(right, operation)
+
+
+def _greatest(left: PMF, right: PMF) -> PMF:
+    """Law of the greater of two totals: the products of what lies at or below each outcome."""
+    reached = [
+        (outcome, left.weight_at_most(outcome) * right.weight_at_most(outcome))
+        for outcome in sorted({*left, *right})
+    ]
+    below = [0, *(weight for _, weight in reached)]
+    return PMF({x: weight - less for (x, weight), less in zip(reached, below, strict=False)})
+
+
+def _comparison(left: PMF, right: PMF, operator: str) -> PMF:
+    """Law of a comparison, from what is less and what is equal."""
+    less = equal = 0
+    for outcome, weight in zip(left, left.weights, strict=True):
+        same = right.weight(outcome)
+        equal += weight * same
+        less += weight * (right.total - right.weight_at_most(outcome))
+    every = left.total * right.total
+    met = Condition(operator, 0)
+    weights = ((-1, less), (0, equal), (1, every - less - equal))
+    true = sum(weight for sign, weight in weights if met.holds(sign))
+    return PMF({0: every - true, 1: true})

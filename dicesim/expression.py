@@ -1,7 +1,8 @@
 """The expression tree: what one trial evaluates, and what can be known of it without rolling.
 
 Every node knows its bounds, its price, and how many outcomes it has at most. Nodes are frozen and
-compare by value; the engines walk them, they hold no engine.
+compare by value; the engines walk them, they hold no engine. What is rolled is in `dice`, what is
+made of totals in `totals`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,15 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeAlias
 
 from dicesim.errors import ParameterError
+from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
 
-INT64_MAX: Final = 2**63 - 1
 
-
-class _Node(ABC):
-    """The facts that every node knows."""
+class Expression(ABC):
+    """A node of the tree; its facts are by default those of all its children together."""
 
     def __post_init__(self) -> None:
         low, high = self.bounds
@@ -32,27 +30,48 @@ class _Node(ABC):
             )
 
     @property
+    def children(self) -> tuple[Expression, ...]:
+        """The expressions that this one is made of, in the order in which they are rolled."""
+        return ()
+
+    @property
     @abstractmethod
     def bounds(self) -> tuple[int, int]:
-        """Least and greatest total."""
+        """Least and greatest total, or numbers beyond them."""
 
-    @property
-    @abstractmethod
+    @cached_property
     def price(self) -> int:
-        """Dice rolled in one trial."""
+        """Dice rolled in one trial, on average."""
+        return sum(child.price for child in self.children)
 
-    @property
-    @abstractmethod
+    @cached_property
     def outcomes(self) -> int:
         """Upper bound of the number of different totals."""
+        low, high = self.bounds
+        return min(high - low + 1, math.prod(child.outcomes for child in self.children))
 
-    @property
-    @abstractmethod
+    @cached_property
     def joint_bits(self) -> float:
-        """Base-2 logarithm of the number of joint outcomes of all dice."""
+        """Base-2 logarithm of the number of joint outcomes of all dice, or of a bound of it."""
+        return sum(child.joint_bits for child in self.children)
+
+    @cached_property
+    def endless(self) -> bool:
+        """Whether there is no bound to the number of dice that one trial may roll."""
+        return any(child.endless for child in self.children)
+
+    @cached_property
+    def cut(self) -> float:
+        """Upper bound of the probability that the limit of an explosion holds in a trial."""
+        return sum(child.cut for child in self.children)
+
+    @cached_property
+    def free_names(self) -> frozenset[str]:
+        """Names that are used, but not defined, within."""
+        return frozenset[str]().union(*(child.free_names for child in self.children))
 
 
-def _whole_numbers(node: object, *names: str) -> None:
+def whole_fields(node: object, *names: str) -> None:
     """Make these fields plain ints, or refuse the node."""
     for name in names:
         value = getattr(node, name)
@@ -67,168 +86,21 @@ def _whole_numbers(node: object, *names: str) -> None:
         object.__setattr__(node, name, whole)
 
 
-@dataclass(frozen=True)
-class Constant(_Node):
-    """A whole number."""
-
-    value: int
-    price = 0
-    outcomes = 1
-    joint_bits = 0.0
-
-    def __post_init__(self) -> None:
-        _whole_numbers(self, "value")
-        super().__post_init__()
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The value, twice."""
-        return self.value, self.value
-
-
-@dataclass(frozen=True)
-class Dice(_Node):
-    """The sum of `count` fair dice with faces 1 to `sides`."""
-
-    count: int
-    sides: int
-
-    def __post_init__(self) -> None:
-        _whole_numbers(self, "count", "sides")
-        if self.count < 0 or self.sides < 1:
+def require_expressions(parameter: str, *values: object) -> None:
+    """Refuse what is no expression."""
+    for value in values:
+        if not isinstance(value, Expression):
             raise ParameterError(
-                f"dice: {self.count}d{self.sides} is no pool; write a count of at least 0 "
-                "and at least 1 side",
-                parameter="dice",
+                f"{parameter}: {value!r} is no expression; write Constant({value!r}) or parse one",
+                parameter=parameter,
             )
-        super().__post_init__()
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """All ones, all sides."""
-        return self.count, self.count * self.sides
-
-    @property
-    def price(self) -> int:
-        """The count."""
-        return self.count
-
-    @property
-    def outcomes(self) -> int:
-        """Every whole number within the bounds."""
-        return self.count * (self.sides - 1) + 1
-
-    @property
-    def joint_bits(self) -> float:
-        """Each die has as many outcomes as sides."""
-        return self.count * math.log2(self.sides)
-
-
-@dataclass(frozen=True)
-class Negate(_Node):
-    """A total with its sign changed; a constant carries its own sign."""
-
-    operand: Expression
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.operand, _Node) or isinstance(self.operand, Constant):
-            raise ParameterError(
-                f"operand: {self.operand!r} cannot be negated; write Constant(-5) or an expression",
-                parameter="operand",
-            )
-        super().__post_init__()
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The operand's, mirrored."""
-        low, high = self.operand.bounds
-        return -high, -low
-
-    @cached_property
-    def price(self) -> int:
-        """The operand's."""
-        return self.operand.price
-
-    @cached_property
-    def outcomes(self) -> int:
-        """The operand's."""
-        return self.operand.outcomes
-
-    @cached_property
-    def joint_bits(self) -> float:
-        """The operand's."""
-        return self.operand.joint_bits
-
-
-@dataclass(frozen=True)
-class _Combination(_Node):
-    """Two or more independent totals, put together by one operation."""
-
-    terms: tuple[Expression, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "terms", tuple(self.terms))
-        if len(self.terms) < 2 or not all(isinstance(term, _Node) for term in self.terms):
-            raise ParameterError(
-                f"terms: {self.terms!r} cannot be combined; write two or more expressions",
-                parameter="terms",
-            )
-        super().__post_init__()
-
-    @cached_property
-    def price(self) -> int:
-        """All dice of all terms."""
-        return sum(term.price for term in self.terms)
-
-    @cached_property
-    def outcomes(self) -> int:
-        """No more than whole numbers within the bounds, nor than combinations of the terms'."""
-        low, high = self.bounds
-        return min(high - low + 1, math.prod(term.outcomes for term in self.terms))
-
-    @cached_property
-    def joint_bits(self) -> float:
-        """Independent dice multiply their outcomes."""
-        return sum(term.joint_bits for term in self.terms)
-
-
-@dataclass(frozen=True)
-class Sum(_Combination):
-    """The sum of independent terms; a difference is the sum with a negated term."""
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The sums of the terms' bounds."""
-        lows, highs = zip(*(term.bounds for term in self.terms), strict=True)
-        return sum(lows), sum(highs)
-
-
-@dataclass(frozen=True)
-class Product(_Combination):
-    """The product of independent terms."""
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The extreme products of the terms' bounds."""
-        low, high = 1, 1
-        for term in self.terms:
-            corners = [x * y for x in (low, high) for y in term.bounds]
-            low, high = min(corners), max(corners)
-        return low, high
-
-
-Expression: TypeAlias = Constant | Dice | Negate | Sum | Product
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
     """Yield an expression and everything below it."""
     yield expression
-    match expression:
-        case Negate(operand):
-            yield from walk(operand)
-        case Sum(terms) | Product(terms):
-            for term in terms:
-                yield from walk(term)
+    for child in expression.children:
+        yield from walk(child)
 
 
 def check_limits(expression: Expression, limits: Limits) -> None:
@@ -244,3 +116,8 @@ def check_limits(expression: Expression, limits: Limits) -> None:
     limits.check("price", expression.price, "one trial would roll {} dice")
     for part in walk(expression):
         limits.check("outcomes", part.outcomes, "a total may take {} different values")
+
+
+def unknown(part: object) -> TypeError:
+    """Return the error to raise for a node, or modifier, that an engine has not heard of."""
+    return TypeError(f"{type(part).__name__} is no kind of expression that is known here")

@@ -19,12 +19,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dicesim.evaluation import Block, evaluate
-from dicesim.expression import Dice, Expression
+from dicesim.evaluation import evaluate
+from dicesim.expression import Expression
+from dicesim.rolled import Block, Places, Slots
 from dicesim.tally import Integers, Tally
 
 Words = NDArray[np.uint16]
-Slots = NDArray[np.intp]
 
 _VALUES: Final = 2**16
 _BITS: Final = 16
@@ -97,7 +97,7 @@ class Packing:
             table = table.sum(axis=1)
         return slots
 
-    def _read(self, words: Words) -> Slots:
+    def _read(self, words: Words) -> Places:
         """Joint outcomes of each word in turn, the lowest digit first."""
         rest = words[words < self.accepted].astype(np.intp)
         slots = np.empty((len(rest), self.digits), dtype=np.intp)
@@ -112,7 +112,7 @@ class Packing:
         return Tally(outcomes[counts > 0], counts[counts > 0])
 
     @cached_property
-    def _groups(self) -> tuple[Integers, Slots, Slots]:
+    def _groups(self) -> tuple[Integers, Places, Places]:
         """Different totals; an order in which equal ones stand together; where each begins."""
         order = np.argsort(self.totals, kind="stable")
         outcomes, first = np.unique(self.totals[order], return_index=True)
@@ -125,11 +125,12 @@ def pack(expression: Expression) -> Packing | None:
 
     Examples
     --------
+    >>> from dicesim.dice import Dice
     >>> packing = pack(Dice(2, 6))
     >>> packing.totals.shape, packing.digits, packing.accepted
     ((36,), 3, 46656)
     """
-    if expression.joint_bits > _BITS:
+    if expression.endless or expression.joint_bits > _BITS:
         return None
     size = round(2**expression.joint_bits)
     totals = _table(expression, size).astype(np.int64)
@@ -148,15 +149,26 @@ def _layout(size: int) -> tuple[int, int]:
 
 
 def _table(expression: Expression, size: int) -> Block:
-    """Evaluate all joint outcomes: one number in mixed radix for each, a digit for each die."""
-    rest = np.arange(size)
+    """Evaluate all joint outcomes."""
+    return evaluate(expression, _Enumeration(size), size)
 
-    def roll(dice: Dice) -> Block:
-        nonlocal rest
-        total = np.full(size, dice.count)
-        for _ in range(dice.count if dice.sides > 1 else 0):
-            rest, face = np.divmod(rest, dice.sides)
-            total += face
-        return total
 
-    return evaluate(expression, roll, size)
+class _Enumeration:
+    """Source of all joint outcomes: one number in mixed radix for each, a digit for each roll.
+
+    A digit that an outcome does not look at takes all its values, so the others stay uniform.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._rest = np.arange(size)
+
+    def slots(self, total: int, rows: int) -> Slots:
+        """One digit of all outcomes for each row."""
+        slots = np.empty((rows, len(self._rest)), dtype=np.intp)
+        for row in slots:
+            self._rest, row[:] = np.divmod(self._rest, total)
+        return slots
+
+    def slots_at(self, total: int, places: Places, rows: int) -> Slots:
+        """As for whole rows, so that the digits are the same for all outcomes."""
+        return self.slots(total, rows).reshape(-1)[places]

@@ -20,7 +20,8 @@ from dicesim.choices import (
     require_choice,
 )
 from dicesim.errors import LimitError, ParameterError
-from dicesim.expression import INT64_MAX, Expression, check_limits
+from dicesim.expression import Expression, check_limits
+from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
 
 RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None

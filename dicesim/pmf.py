@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from numbers import Real
-from operator import index
+from operator import add, index
 from typing import Any, Final
 
 from dicesim.condition import Condition
@@ -175,7 +175,7 @@ class PMF(Mapping[int, Fraction]):
         """
         slots, width = self._slots(other)
         if not width:
-            return self._convolve_pairs(other)
+            return self.combine(other, add)
         product = self._packed(width) * other._packed(width)
         raw = product.to_bytes(width * slots, "little")
         low = self.outcomes[0] + other.outcomes[0]
@@ -211,24 +211,62 @@ class PMF(Mapping[int, Fraction]):
             raw[start : start + width] = weight.to_bytes(width, "little")
         return int.from_bytes(raw, "little")
 
-    def _convolve_pairs(self, other: PMF) -> PMF:
+    def power(self, number: int) -> PMF:
+        """Law of the sum of so many independent totals.
+
+        The weights q of the n-th power of a polynomial p follow from ``p q' = n p' q``, one after
+        another (Knuth, "The Art of Computer Programming", 4.7, equation 9)::
+
+            k p[0] q[k] = sum over i > 0 of ((n + 1) i - k) p[i] q[k-i]
+        """
+        low, first = self.outcomes[0], self.weights[0]
+        terms = [(x - low, w) for x, w in zip(self.outcomes[1:], self.weights[1:], strict=True)]
+        weights = [first**number]
+        for k in range(1, number * (self._span - 1) + 1):
+            known = sum(((number + 1) * i - k) * w * weights[k - i] for i, w in terms if i <= k)
+            weights.append(known // (k * first))
+        return PMF(dict(enumerate(weights, start=number * low)))
+
+    def power_cost(self, number: int) -> int:
+        """Steps of the recurrence of `power`."""
+        return number * self._span * len(self)
+
+    def combine(self, other: PMF, operation: Callable[[int, int], int]) -> PMF:
+        """Law of an operation on two independent totals, pair by pair.
+
+        Examples
+        --------
+        >>> PMF({1: 1, 2: 1}).combine(PMF({0: 1, 3: 1}), int.__mul__)
+        PMF({0: 2, 3: 1, 6: 1})
+        """
         weights: dict[int, int] = {}
         for x, v in self._weight.items():
             for y, w in other._weight.items():
-                weights[x + y] = weights.get(x + y, 0) + v * w
+                result = operation(x, y)
+                weights[result] = weights.get(result, 0) + v * w
         return PMF(weights)
 
-    def multiply(self, other: PMF) -> PMF:
-        """Law of the product of two independent totals."""
+    def map(self, function: Callable[[int], int]) -> PMF:
+        """Law of a function of the total."""
+        return self.combine(PMF({0: 1}), lambda x, _: function(x))
+
+    @classmethod
+    def mixture(cls, parts: Iterable[tuple[int, PMF]]) -> PMF:
+        """Law of a total drawn from one of several laws, each chosen with its weight.
+
+        Examples
+        --------
+        >>> PMF.mixture([(2, PMF({0: 1})), (1, PMF({0: 1, 1: 1}))])
+        PMF({0: 5, 1: 1})
+        """
+        parts = list(parts)
+        common = math.lcm(*(pmf.total for _, pmf in parts))
         weights: dict[int, int] = {}
-        for x, v in self._weight.items():
-            for y, w in other._weight.items():
-                weights[x * y] = weights.get(x * y, 0) + v * w
-        return PMF(weights)
-
-    def negate(self) -> PMF:
-        """Law of the total with its sign changed."""
-        return PMF({-outcome: weight for outcome, weight in self._weight.items()})
+        for weight, pmf in parts:
+            scale = weight * (common // pmf.total)
+            for outcome, share in pmf._weight.items():
+                weights[outcome] = weights.get(outcome, 0) + scale * share
+        return cls(weights)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: ``mean``, ``std``, ``outcomes`` with probability and exact fraction.
@@ -258,6 +296,11 @@ class PMF(Mapping[int, Fraction]):
     def weight(self, outcome: int) -> int:
         """Weight of an outcome: 0 for what cannot occur."""
         return self._weight.get(outcome, 0)
+
+    def weight_at_most(self, outcome: int) -> int:
+        """Weight of all outcomes up to this one."""
+        place = bisect_right(self.outcomes, outcome)
+        return self.cumulative[place - 1] if place else 0
 
     def exact(self, outcome: int) -> str | None:
         """Probability of an outcome in lowest terms, as ``"1/36"``; None where it is too long."""

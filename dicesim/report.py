@@ -7,12 +7,12 @@ import textwrap
 from typing import Final
 
 from dicesim.drawing import bar, bins
-from dicesim.expression import Dice, Expression
-from dicesim.notation import describe, unparse
+from dicesim.expression import Expression
 from dicesim.pmf import PMF
 from dicesim.result import Result
 from dicesim.sampling import Roll
 from dicesim.validation import Check, z_score
+from dicesim.wording import describe, unparse
 
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_BAR: Final = 8
@@ -99,20 +99,24 @@ def format_exact(
 
 
 def format_roll(roll: Roll) -> str:
-    """Show the faces of every pool, and the total.
+    """Show the dice of every pool, dropped ones in brackets, and the total.
 
     Examples
     --------
     >>> from dicesim.notation import parse
-    >>> format_roll(Roll(parse("2d6"), 9, ((Dice(2, 6), (4, 5)),)))
-    '2d6: 4 5 = 9'
-    >>> format_roll(Roll(parse("2d6*2"), 18, ((Dice(2, 6), (4, 5)),)))
-    '2d6*2: 2d6 (4 5) = 18'
+    >>> from dicesim.sampling import RolledPool
+    >>> tree = parse("3d6kh2")
+    >>> format_roll(Roll(tree, 9, (RolledPool(tree, (5, 4), (1,)),)))
+    '3d6kh2: 5 4 [1] = 9'
     """
-    if isinstance(roll.expression, Dice):
-        shown = " ".join(_spaced(faces) for _, faces in roll.pools)
-    else:
-        shown = ", ".join(f"{unparse(dice)} ({_spaced(faces)})" for dice, faces in roll.pools)
+    pools = [
+        " ".join([*map(str, one.kept), *(f"[{face}]" for face in one.dropped)])
+        for one in roll.pools
+    ]
+    if len(roll.pools) != 1 or roll.pools[0].pool != roll.expression:
+        notations = (unparse(one.pool) for one in roll.pools)
+        pools = [f"{text} ({dice})" for text, dice in zip(notations, pools, strict=True)]
+    shown = ", ".join(pools)
     return f"{unparse(roll.expression)}: {shown}{' ' if shown else ''}= {roll.total:,}"
 
 
@@ -253,10 +257,6 @@ def _share(share: float) -> str:
 
 def _count(number: int, thing: str, things: str = "") -> str:
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
-def _spaced(faces: tuple[int, ...]) -> str:
-    return " ".join(map(str, faces))
 
 
 def _wrap(sentence: str, width: int) -> list[str]:

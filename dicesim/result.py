@@ -18,11 +18,11 @@ from dicesim._version import __version__
 from dicesim.choices import Aggregation, StartMethod, require_between
 from dicesim.condition import Condition
 from dicesim.drawing import bins, csv_text, svg_histogram
-from dicesim.notation import describe, unparse
 from dicesim.plan import Plan
 from dicesim.pmf import PMF, quantile
 from dicesim.tally import Tally
 from dicesim.validation import ALARM, Check, goodness_of_fit, z_score
+from dicesim.wording import describe, unparse
 
 SCHEMA: Final = "dicesim.run/1"
 

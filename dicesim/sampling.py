@@ -10,24 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from dicesim.evaluation import Block, evaluate, smallest_type
-from dicesim.expression import Dice, Expression
+from dicesim.dice import Dice, Group
+from dicesim.evaluation import evaluate
+from dicesim.expression import Expression
 from dicesim.packing import pack
 from dicesim.pmf import PMF
+from dicesim.rolled import Block, Places, Rolled, Slots
 from dicesim.tally import Integers, Tally, bincount
+from dicesim.wording import unparse
 
-# Trials in a block, and rows of dice drawn at once: measured once, and part of the stream.
+# Trials in a block, and dice in it: measured once, and part of the stream.
 _BLOCK: Final = 2**15
-_ROWS: Final = 64
+_BLOCK_DICE: Final = 2**21
 # Totals this far apart at most are counted in one table for the whole batch.
 _TABLE: Final = 2**16
 
-_FACES: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
+_SLOTS: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
 
 
 def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
@@ -146,29 +148,59 @@ def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class RolledPool:
+    """A pool in one trial.
+
+    Parameters
+    ----------
+    pool : Dice or Group
+    kept, dropped : tuple of int
+        What the dice show that count, and those that do not; parts of a group count as dice.
+    """
+
+    pool: Dice | Group
+    kept: tuple[int, ...]
+    dropped: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, pool: Dice | Group, rolled: Rolled) -> RolledPool:
+        """Take the dice of the first trial of a block."""
+        dropped = (face for part in rolled.dropped for face in _first_trial(part))
+        return cls(pool, _first_trial(rolled), tuple(dropped))
+
+
+def _first_trial(rolled: Rolled) -> tuple[int, ...]:
+    there = slice(None) if rolled.present is None else rolled.present[:, 0]
+    return tuple(rolled.values[there, 0].tolist())
+
+
+@dataclass(frozen=True, slots=True)
 class Roll:
-    """One trial with its faces.
+    """One trial with its dice.
 
     Parameters
     ----------
     expression : Expression
     total : int
-    pools : tuple of (Dice, tuple of int)
-        Each pool with its faces, in the order in which they are written.
+    pools : tuple of RolledPool
+        Each pool in the order in which it was rolled.
     """
 
     expression: Expression
     total: int
-    pools: tuple[tuple[Dice, tuple[int, ...]], ...]
+    pools: tuple[RolledPool, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: ``total``, and ``pools`` with sides and faces."""
-        pools = [{"sides": dice.sides, "faces": list(faces)} for dice, faces in self.pools]
+        """Plain values: ``total``, and ``pools`` with notation, faces and dropped faces."""
+        pools = [
+            {"pool": unparse(one.pool), "faces": list(one.kept), "dropped": list(one.dropped)}
+            for one in self.pools
+        ]
         return {"total": self.total, "pools": pools}
 
 
 def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
-    """Evaluate one trial and keep the faces.
+    """Evaluate one trial and keep the dice.
 
     Parameters
     ----------
@@ -179,31 +211,39 @@ def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
     -------
     Roll
     """
-    pools = []
+    pools: list[RolledPool] = []
 
-    def roll(dice: Dice) -> Block:
-        faces = rng.integers(1, dice.sides, size=(dice.count, 1), endpoint=True)
-        pools.append((dice, tuple(faces.ravel().tolist())))
-        total: Block = faces.sum(axis=0, dtype=np.int64)
-        return total
+    def observe(pool: Dice | Group, rolled: Rolled) -> None:
+        pools.append(RolledPool.of(pool, rolled))
 
-    return Roll(expression, int(evaluate(expression, roll, 1)[0]), tuple(pools))
+    total = int(evaluate(expression, _Generated(rng, 1), 1, observe)[0])
+    return Roll(expression, total, tuple(pools))
 
 
 def _direct(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:
     """Blocks of totals, each die drawn by itself."""
-    for start in range(0, size, _BLOCK):
-        trials = min(_BLOCK, size - start)
-        yield evaluate(expression, partial(_roll, rng=rng, trials=trials), trials)
+    block = max(1, min(_BLOCK, _BLOCK_DICE // max(expression.price, 1)))
+    for start in range(0, size, block):
+        trials = min(block, size - start)
+        yield evaluate(expression, _Generated(rng, trials), trials)
 
 
-def _roll(dice: Dice, rng: np.random.Generator, trials: int) -> Block:
-    """Totals of a pool, drawn a few rows of dice at a time, faces counted from 0."""
-    dtype = smallest_type(dice)
-    total = np.full(trials, dice.count, dtype=dtype)
-    faces = next(kind for kind in _FACES if dice.sides - 1 <= np.iinfo(kind).max)
-    for start in range(0, dice.count, _ROWS):
-        rows = min(_ROWS, dice.count - start)
-        drawn = rng.integers(0, dice.sides, size=(rows, trials), dtype=faces)
-        total += drawn.sum(axis=0, dtype=dtype)
-    return total
+@dataclass(frozen=True, slots=True)
+class _Generated:
+    """Source of rolls from a generator."""
+
+    rng: np.random.Generator
+    trials: int
+
+    def slots(self, total: int, rows: int) -> Slots:
+        """Rolls of all trials, row by row."""
+        return self._draw(total, (rows, self.trials))
+
+    def slots_at(self, total: int, places: Places, rows: int) -> Slots:  # noqa: ARG002
+        """Rolls for these places alone."""
+        return self._draw(total, (len(places),))
+
+    def _draw(self, total: int, shape: tuple[int, ...]) -> Slots:
+        kind = next(kind for kind in _SLOTS if total - 1 <= np.iinfo(kind).max)
+        slots: Slots = self.rng.integers(0, total, size=shape, dtype=kind)
+        return slots

@@ -278,7 +278,7 @@ def roll_dice(
     Examples
     --------
     >>> (one,) = roll_dice("2d6+1", rng=7)
-    >>> one.total == 1 + sum(one.pools[0][1])
+    >>> one.total == 1 + sum(one.pools[0].kept)
     True
     """
     tree, number = _few(expression, times, limits or Limits(), "times", "rolls")

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import Counter
-from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
 
 import dicesim
-from dicesim import PMF, Constant, Dice, ExactUnavailable, Expression, Negate, Product, Sum
-
-
-def dice_of(expression: Expression) -> list[int]:
-    """Sides of every die, in the order in which they are written."""
-    match expression:
-        case Constant():
-            return []
-        case Dice(count, sides):
-            return [sides] * count
-        case Negate(operand):
-            return dice_of(operand)
-        case Sum(terms) | Product(terms):
-            return [sides for term in terms for sides in dice_of(term)]
-
-
-def evaluate(expression: Expression, faces: Iterator[int]) -> int:
-    """Total for given faces, by the plainest reading of the tree."""
-    match expression:
-        case Constant(value):
-            return value
-        case Dice(count, _):
-            return sum(itertools.islice(faces, count))
-        case Negate(operand):
-            return -evaluate(operand, faces)
-        case Sum(terms):
-            return sum([evaluate(term, faces) for term in terms])
-        case Product(terms):
-            return math.prod([evaluate(term, faces) for term in terms])
+from dicesim import PMF, ExactUnavailable
+from tests.oracle import enumerated
 
 
 def brute_force(text: str) -> PMF:
-    """Enumerate all joint outcomes."""
-    tree = dicesim.parse(text)
-    every = itertools.product(*(range(1, sides + 1) for sides in dice_of(tree)))
-    return PMF(Counter(evaluate(tree, iter(faces)) for faces in every))
+    """Play every course of a trial."""
+    law = enumerated(dicesim.parse(text))
+    common = math.lcm(*(share.denominator for share in law.values()))
+    return PMF({total: int(share * common) for total, share in law.items()})
 
 
 @pytest.mark.parametrize(

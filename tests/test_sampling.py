@@ -133,10 +133,10 @@ def test_multinomial_keeps_tiny_cells(seed: int) -> None:
 def test_single_rolls_keep_their_faces() -> None:
     """A roll shows the faces of every pool in the order of the notation."""
     for one in dicesim.roll_dice("3d6-2d4*2+1", 50, rng=5):
-        (first, sixes), (second, fours) = one.pools
-        assert (first.count, first.sides, second.count, second.sides) == (3, 6, 2, 4)
-        assert one.total == sum(sixes) - 2 * sum(fours) + 1
-        assert all(1 <= face <= 6 for face in sixes)
+        sixes, fours = one.pools
+        assert (sixes.pool, fours.pool) == (dicesim.Dice(3, 6), dicesim.Dice(2, 4))
+        assert one.total == sum(sixes.kept) - 2 * sum(fours.kept) + 1
+        assert all(1 <= face <= 6 for face in sixes.kept)
 
 
 def test_roll_is_seeded_by_whatever_stands_for_randomness() -> None:

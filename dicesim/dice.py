@@ -1,0 +1,200 @@
+"""The part of the expression tree that rolls: pools of equal dice, and pools of unlike parts."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from dicesim.errors import ParameterError
+from dicesim.expression import Expression, require_expressions, whole_fields
+from dicesim.faces import INT64_MAX, Die
+from dicesim.modifiers import Count, Drop, Keep, Modifier, Stage
+
+# Multisets are only counted where this many faces, or dice, are the fewer of the two.
+_FEW: Final = 64
+
+
+class _Pool(Expression):
+    """Dice, and what is done to them."""
+
+    modifiers: tuple[Modifier, ...]
+
+    def _check_modifiers(self) -> None:
+        """Refuse a modifier that makes no sense where it stands."""
+        object.__setattr__(self, "modifiers", tuple(self.modifiers))
+        for stage, modifier in zip(self.stages, self.modifiers, strict=False):
+            objection = modifier.objection(stage)
+            if objection is not None:
+                raise ParameterError(
+                    f"modifiers: {modifier} expects {objection.expected}; {objection.hint}",
+                    parameter="modifiers",
+                )
+        if any(isinstance(modifier, Count) for modifier in self.modifiers[:-1]):
+            raise ParameterError("modifiers: Count comes last", parameter="modifiers")
+
+    @property
+    @abstractmethod
+    def start(self) -> Stage:
+        """The pool before its first modifier."""
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The pool before each modifier, and after the last."""
+        stages = [self.start]
+        for modifier in self.modifiers:
+            stages.append(modifier.after(stages[-1]))
+            if stages[-1].low < -INT64_MAX or stages[-1].high > INT64_MAX:
+                raise ParameterError(
+                    f"modifiers: a die can show more than {INT64_MAX} (2**63 - 1)",
+                    parameter="modifiers",
+                )
+        return tuple(stages)
+
+    @property
+    def counted(self) -> bool:
+        """Whether dice are counted, and not added up."""
+        return bool(self.modifiers) and isinstance(self.modifiers[-1], Count)
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """As few or as many dice as there may be, all at their lowest or highest."""
+        last = self.stages[-1]
+        return (
+            min(last.fewest * last.low, last.most * last.low),
+            max(last.fewest * last.high, last.most * last.high),
+        )
+
+
+@dataclass(frozen=True)
+class Dice(_Pool):
+    """Equal dice, rolled, modified in order, and added up or counted.
+
+    Parameters
+    ----------
+    count : int or Expression
+        Number of dice, never negative; an expression rolls for it.
+    die : Die or int
+        A number stands for the fair die with so many sides.
+    modifiers : tuple of Modifier, optional
+        What is done to the dice, one after another.
+
+    Raises
+    ------
+    ParameterError
+        The count can be negative, or a modifier makes no sense where it stands.
+
+    Examples
+    --------
+    >>> Dice(4, 6, (Keep("highest", 3),)).bounds
+    (3, 18)
+    """
+
+    count: int | Expression
+    die: Die
+    modifiers: tuple[Modifier, ...] = ()
+
+    def __init__(
+        self, count: int | Expression, die: Die | int, modifiers: Iterable[Modifier] = ()
+    ) -> None:
+        object.__setattr__(self, "count", count)
+        object.__setattr__(self, "die", die)
+        object.__setattr__(self, "modifiers", tuple(modifiers))
+        if not isinstance(count, Expression):
+            whole_fields(self, "count")
+        if self.start_count[0] < 0:
+            raise ParameterError(
+                f"count: {count!r} can be negative; write max(0, ...) around it", parameter="count"
+            )
+        if not isinstance(die, Die):
+            whole_fields(self, "die")
+            object.__setattr__(self, "die", Die.fair(self.die))  # type: ignore[arg-type]
+        self._check_modifiers()
+        self.__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """What is rolled for the number of dice."""
+        return () if isinstance(self.count, int) else (self.count,)
+
+    @property
+    def start_count(self) -> tuple[int, int]:
+        """Bounds of the number of dice before any modifier."""
+        return (self.count, self.count) if isinstance(self.count, int) else self.count.bounds
+
+    @property
+    def start(self) -> Stage:
+        """Natural faces."""
+        return Stage(self.die, *self.start_count, self.die.low, self.die.high)
+
+    @cached_property
+    def price(self) -> int:
+        """The count, times what rerolls and explosions add on average."""
+        return math.ceil(self.start_count[1] * self.stages[-1].rolls) + super().price
+
+    @cached_property
+    def outcomes(self) -> int:
+        """Whole numbers within the bounds, or multisets of faces where they are fewer."""
+        low, high = self.bounds
+        few = min(self.start_count[1], self.die.size - 1)
+        if self.children or self.stages[-1].draws > 1 or few > _FEW:
+            return high - low + 1
+        return min(high - low + 1, math.comb(self.start_count[1] + self.die.size - 1, few))
+
+    @cached_property
+    def joint_bits(self) -> float:
+        """Each die has as many outcomes as the weights of its faces add up to."""
+        draws = self.start_count[1] * self.stages[-1].draws
+        return draws * math.log2(self.die.total) + super().joint_bits
+
+    @cached_property
+    def endless(self) -> bool:
+        """Rerolls may go on for ever."""
+        return self.stages[-1].endless or super().endless
+
+    @cached_property
+    def cut(self) -> float:
+        """Explosions have a limit."""
+        return self.start_count[1] * self.stages[-1].cut + super().cut
+
+
+@dataclass(frozen=True)
+class Group(_Pool):
+    """A pool of unlike parts: the total of each counts as one die.
+
+    Parameters
+    ----------
+    parts : tuple of Expression
+        At least two.
+    modifiers : tuple of Keep, Drop or Count, optional
+    """
+
+    parts: tuple[Expression, ...]
+    modifiers: tuple[Modifier, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(self.parts))
+        require_expressions("parts", *self.parts)
+        if len(self.parts) < 2:
+            raise ParameterError("parts: a pool in braces needs two or more", parameter="parts")
+        if not all(isinstance(modifier, Keep | Drop | Count) for modifier in self.modifiers):
+            raise ParameterError(
+                "modifiers: parts can only be kept, dropped and counted", parameter="modifiers"
+            )
+        self._check_modifiers()
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The parts."""
+        return self.parts
+
+    @property
+    def start(self) -> Stage:
+        """Anything between the least and the greatest total of a part."""
+        lows, highs = zip(*(part.bounds for part in self.parts), strict=True)
+        span = Die([(min(lows), max(highs))])
+        return Stage(span, len(self.parts), len(self.parts), span.low, span.high)

@@ -1,0 +1,286 @@
+"""What can be done to the dice of a pool, and what each does to the facts about them.
+
+Modifiers apply in the order in which they are written. Each knows how it changes the `Stage` of a
+pool (how many dice lie there, what they can show, how many were rolled), and what it objects to.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from dicesim.condition import Condition
+from dicesim.faces import Die
+
+# Extra dice that a die may explode into, where nothing else is written.
+EXPLOSION_LIMIT: Final = 20
+
+
+class Objection(NamedTuple):
+    """What was expected of a modifier, and what to write instead."""
+
+    expected: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A pool between two modifiers.
+
+    Parameters
+    ----------
+    die : Die
+        What is rolled.
+    fewest, most : int
+        Bounds of the number of dice.
+    low, high : int
+        Bounds of what a die shows.
+    rolls : float
+        Expected number of rolls for each die of the pool as it is written.
+    draws : int
+        Number of rolls that decide about each die, as the exact engine counts them.
+    endless : bool
+        Whether there is no bound to the number of rolls.
+    cut : float
+        Upper bound of the probability, for each die, that the limit of an explosion holds it.
+    changed : bool
+        Whether dice may show other than their natural faces.
+    exploded : bool
+        Whether the pool has exploded.
+    """
+
+    die: Die
+    fewest: int
+    most: int
+    low: int
+    high: int
+    rolls: float = 1.0
+    draws: int = 1
+    endless: bool = False
+    cut: float = 0.0
+    changed: bool = False
+    exploded: bool = False
+
+    def can_meet(self, condition: Condition) -> bool:
+        """Tell whether a face, or a die as it lies now, can meet the condition."""
+        return bool(condition.within(self.low, self.high) or self.die.share(condition))
+
+
+class Modifier(ABC):
+    """One step of what is done to the dice of a pool."""
+
+    @abstractmethod
+    def after(self, stage: Stage) -> Stage:
+        """Return the stage that this step leaves behind."""
+
+    @abstractmethod
+    def objection(self, stage: Stage) -> Objection | None:
+        """Say why the step makes no sense at this stage, if so."""
+
+
+End: TypeAlias = Literal["highest", "lowest"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection(Modifier):
+    """Some of the dice, from one end."""
+
+    end: End
+    number: int = 1
+
+    def objection(self, stage: Stage) -> Objection | None:
+        """There must be something to keep, and something to drop it from."""
+        verb = type(self).__name__.lower()
+        if self.number < 1:
+            return Objection(f"at least 1 die to {verb}", "leave it out to keep all dice")
+        most = stage.most if isinstance(self, Keep) else stage.most - 1
+        if self.number > most:
+            dice = "1 die" if stage.most == 1 else f"{stage.most:,} dice"
+            return Objection(
+                f"at most {most:,} to {verb}" if most else f"more dice than 1 to {verb} from",
+                f"the pool has {dice} at this point",
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(_Selection):
+    """Keep so many of the highest or lowest dice; all, where there are fewer.
+
+    Examples
+    --------
+    >>> Keep("highest", 3)
+    Keep(end='highest', number=3)
+    """
+
+    def after(self, stage: Stage) -> Stage:
+        """No more dice than are kept."""
+        most = min(stage.most, self.number)
+        return replace(stage, fewest=min(stage.fewest, self.number), most=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(_Selection):
+    """Drop so many of the highest or lowest dice; all, where there are fewer."""
+
+    def after(self, stage: Stage) -> Stage:
+        """So many dice fewer."""
+        fewest = max(0, stage.fewest - self.number)
+        return replace(stage, fewest=fewest, most=max(0, stage.most - self.number))
+
+
+ExplosionKind: TypeAlias = Literal["explode", "compound", "penetrate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explode(Modifier):
+    """Roll an extra die for each that meets the condition, and so on with the extra dice.
+
+    Parameters
+    ----------
+    condition : Condition
+        Tested on the die as it lies; on the natural face of each extra die.
+    kind : {"explode", "compound", "penetrate"}
+        Extra dice are dice of their own, are added to the die that they came from, or are dice of
+        their own that show one less than they rolled.
+    limit : int
+        Most extra dice for each die.
+    """
+
+    condition: Condition
+    kind: ExplosionKind = "explode"
+    limit: int = EXPLOSION_LIMIT
+
+    def after(self, stage: Stage) -> Stage:
+        """More dice, or higher ones."""
+        natural = stage.die.share(self.condition)
+        share = float(natural)
+        # A geometric series, whose limit is as good as any long one.
+        chain = float((1 - natural ** min(self.limit + 1, 100)) / (1 - natural))
+        low, high = stage.die.low, stage.die.high
+        if self.kind == "compound":
+            low, high = min(0, low * self.limit), max(0, high * self.limit)
+            low, high, most = stage.low + low, stage.high + high, stage.most
+        else:
+            less = 1 if self.kind == "penetrate" else 0
+            low, high = min(stage.low, low - less), max(stage.high, high - less)
+            most = stage.most * (self.limit + 1)
+        return replace(
+            stage,
+            most=most,
+            low=low,
+            high=high,
+            rolls=stage.rolls * chain,
+            draws=stage.draws * (1 + self.limit),
+            cut=share**self.limit * (1.0 if stage.changed else share),
+            changed=True,
+            exploded=True,
+        )
+
+    def objection(self, stage: Stage) -> Objection | None:
+        """It must be able to happen, and to end, once for each pool."""
+        if stage.exploded:
+            return Objection("one explosion in each pool", "leave one of them out")
+        if self.limit < 1:
+            return Objection("a limit of at least 1 extra die", "write max=1 or more")
+        if stage.die.share(self.condition) == 1:
+            return Objection(
+                "a condition that some face does not meet", "it would explode without end"
+            )
+        return _impossible(stage, self.condition, "the dice would never explode")
+
+
+@dataclass(frozen=True, slots=True)
+class Reroll(Modifier):
+    """Roll dice again while they meet the condition, or just once."""
+
+    condition: Condition
+    once: bool = False
+
+    def after(self, stage: Stage) -> Stage:
+        """Any face, or any that does not meet the condition."""
+        share = stage.die.share(self.condition)
+        return replace(
+            stage,
+            low=min(stage.low, stage.die.low),
+            high=max(stage.high, stage.die.high),
+            rolls=stage.rolls * float(1 + share if self.once else 1 / (1 - share)),
+            draws=stage.draws * 2,
+            endless=stage.endless or not self.once,
+            changed=True,
+        )
+
+    def objection(self, stage: Stage) -> Objection | None:
+        """It must be able to happen, and to end."""
+        if not self.once and stage.die.share(self.condition) == 1:
+            return Objection(
+                "a condition that some face does not meet",
+                "it would roll again without end; ro rolls again once",
+            )
+        return _impossible(stage, self.condition, "no die would be rolled again")
+
+
+@dataclass(frozen=True, slots=True)
+class Clamp(Modifier):
+    """Let no die show less, or more, than a bound.
+
+    Examples
+    --------
+    >>> Clamp("least", 2).clamped(1)
+    2
+    """
+
+    bound: Literal["least", "most"]
+    value: int
+
+    def after(self, stage: Stage) -> Stage:
+        """Within the bound."""
+        return replace(
+            stage, low=self.clamped(stage.low), high=self.clamped(stage.high), changed=True
+        )
+
+    def objection(self, stage: Stage) -> Objection | None:
+        """Any bound will do."""
+        return None
+
+    def clamped(self, value: int) -> int:
+        """Return a value within the bound."""
+        return max(value, self.value) if self.bound == "least" else min(value, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Modifier):
+    """Count the dice that succeed, less those that fail, in place of adding the dice up."""
+
+    success: Condition
+    failure: Condition | None = None
+
+    def after(self, stage: Stage) -> Stage:
+        """Every die counts 1, 0 or -1."""
+        return replace(stage, low=0 if self.failure is None else -1, high=1)
+
+    def objection(self, stage: Stage) -> Objection | None:
+        """Some die must be able to succeed, and to fail."""
+        objection = _impossible(stage, self.success, "the count would always be 0")
+        if objection is None and self.failure is not None:
+            objection = _impossible(stage, self.failure, "there would be no failures")
+        return objection
+
+    def score(self, value: int) -> int:
+        """Return what a die counts for.
+
+        Examples
+        --------
+        >>> Count(Condition(">=", 5), Condition("==", 1)).score(1)
+        -1
+        """
+        failed = self.failure is not None and self.failure.holds(value)
+        return int(self.success.holds(value)) - int(failed)
+
+
+def _impossible(stage: Stage, condition: Condition, consequence: str) -> Objection | None:
+    if stage.can_meet(condition):
+        return None
+    bounds = f"from {stage.low} to {stage.high}" if stage.low < stage.high else "that can be met"
+    return Objection(f"a number {bounds}", f"no die can be {condition}, so {consequence}")

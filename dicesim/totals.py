@@ -1,0 +1,401 @@
+"""The part of the expression tree that reckons: numbers, operations, functions and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, TypeAlias, get_args
+
+from dicesim.condition import COMPARISONS
+from dicesim.dice import Dice
+from dicesim.errors import ParameterError
+from dicesim.expression import Expression, require_expressions, walk, whole_fields
+
+FunctionName: TypeAlias = Literal["max", "min", "abs", "sign"]
+DiceFunctionName: TypeAlias = Literal["distinct", "largest_set", "pairs", "straight"]
+FUNCTIONS: Final[tuple[FunctionName, ...]] = get_args(FunctionName)
+DICE_FUNCTIONS: Final[tuple[DiceFunctionName, ...]] = get_args(DiceFunctionName)
+
+
+@dataclass(frozen=True)
+class Constant(Expression):
+    """A whole number."""
+
+    value: int
+
+    def __post_init__(self) -> None:
+        whole_fields(self, "value")
+        super().__post_init__()
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The value, twice."""
+        return self.value, self.value
+
+
+@dataclass(frozen=True)
+class Negate(Expression):
+    """A total with its sign changed; a constant carries its own sign."""
+
+    operand: Expression
+
+    def __post_init__(self) -> None:
+        require_expressions("operand", self.operand)
+        if isinstance(self.operand, Constant):
+            raise ParameterError(
+                f"operand: {self.operand!r} is not negated; a constant carries its sign",
+                parameter="operand",
+            )
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The operand."""
+        return (self.operand,)
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The operand's, mirrored."""
+        low, high = self.operand.bounds
+        return -high, -low
+
+
+@dataclass(frozen=True)
+class _Combination(Expression):
+    """Two or more totals, put together by one operation."""
+
+    terms: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", tuple(self.terms))
+        require_expressions("terms", *self.terms)
+        if len(self.terms) < 2:
+            raise ParameterError(
+                f"terms: {self.terms!r} are too few; write two or more", parameter="terms"
+            )
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The terms."""
+        return self.terms
+
+
+@dataclass(frozen=True)
+class Sum(_Combination):
+    """The sum of terms; a difference is the sum with a negated term."""
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The sums of the terms' bounds."""
+        lows, highs = zip(*(term.bounds for term in self.terms), strict=True)
+        return sum(lows), sum(highs)
+
+
+@dataclass(frozen=True)
+class Product(_Combination):
+    """The product of terms."""
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The extreme products of the terms' bounds."""
+        low, high = 1, 1
+        for term in self.terms:
+            corners = [x * y for x in (low, high) for y in term.bounds]
+            low, high = min(corners), max(corners)
+        return low, high
+
+
+@dataclass(frozen=True)
+class Quotient(Expression):
+    """A quotient, rounded down; the divisor is never 0."""
+
+    dividend: Expression
+    divisor: Expression
+
+    def __post_init__(self) -> None:
+        require_expressions("dividend and divisor", *self.children)
+        if can_be_zero(self.divisor):
+            low, high = self.divisor.bounds
+            raise ParameterError(
+                f"divisor: its total lies from {low} to {high}, and may be 0; write max(1, ...) "
+                "around it",
+                parameter="divisor",
+            )
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """Dividend and divisor."""
+        return self.dividend, self.divisor
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The extreme quotients of the bounds; a divisor may have either sign, but is no 0."""
+        low, high = self.divisor.bounds
+        divisors = {low or 1, high or -1}
+        divisors |= {-1, 1} if low < 0 < high else set()
+        corners = [x // y for x in self.dividend.bounds for y in divisors]
+        return min(corners), max(corners)
+
+
+def can_be_zero(expression: Expression) -> bool:
+    """Tell whether a total may be 0, as far as is known without its distribution."""
+    low, high = expression.bounds
+    match expression:
+        case Negate(operand):
+            return can_be_zero(operand)
+        case Product(factors):
+            return any(map(can_be_zero, factors))
+        case Dice(1, die, ()):
+            return any(run.low <= 0 <= run.high for run in die.runs)
+    return low <= 0 <= high
+
+
+@dataclass(frozen=True)
+class Comparison(Expression):
+    """1 where two totals compare as `operator` says, else 0."""
+
+    left: Expression
+    operator: str
+    right: Expression
+
+    def __post_init__(self) -> None:
+        require_expressions("left and right", *self.children)
+        if self.operator not in COMPARISONS:
+            raise ParameterError(
+                f"operator: {self.operator!r} is none of {' '.join(COMPARISONS)}",
+                parameter="operator",
+            )
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """Left and right."""
+        return self.left, self.right
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """0 and 1."""
+        return 0, 1
+
+
+@dataclass(frozen=True)
+class Function(Expression):
+    """A function of totals: ``max``, ``min``, ``abs`` or ``sign``."""
+
+    name: FunctionName
+    arguments: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arguments", tuple(self.arguments))
+        require_expressions("arguments", *self.arguments)
+        several = self.name in ("max", "min")
+        if self.name not in FUNCTIONS or (len(self.arguments) > 1) is not several:
+            raise ParameterError(
+                f"arguments: {self.name} cannot take {len(self.arguments)}; max and min take two "
+                "or more, abs and sign one",
+                parameter="arguments",
+            )
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The arguments."""
+        return self.arguments
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """What the function makes of the bounds of its arguments."""
+        lows, highs = zip(*(argument.bounds for argument in self.arguments), strict=True)
+        if self.name == "max":
+            return max(lows), max(highs)
+        if self.name == "min":
+            return min(lows), min(highs)
+        low, high = lows[0], highs[0]
+        if self.name == "sign":
+            return (low > 0) - (low < 0), (high > 0) - (high < 0)
+        return max(0, low, -high), max(abs(low), abs(high))
+
+
+@dataclass(frozen=True)
+class Conditional(Expression):
+    """One total where a condition is 1, another where it is 0."""
+
+    condition: Expression
+    then: Expression
+    otherwise: Expression
+
+    def __post_init__(self) -> None:
+        require_expressions("condition and branches", *self.children)
+        low, high = self.condition.bounds
+        if low < 0 or high > 1:
+            raise ParameterError(
+                f"condition: it is neither 0 nor 1, but lies from {low} to {high}; compare it "
+                "with a number",
+                parameter="condition",
+            )
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The condition and both branches."""
+        return self.condition, self.then, self.otherwise
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """Those of both branches."""
+        lows, highs = zip(self.then.bounds, self.otherwise.bounds, strict=True)
+        return min(lows), max(highs)
+
+    @cached_property
+    def outcomes(self) -> int:
+        """No more than whole numbers within the bounds, nor than both branches together."""
+        low, high = self.bounds
+        return min(high - low + 1, self.then.outcomes + self.otherwise.outcomes)
+
+
+@dataclass(frozen=True)
+class DiceFunction(Expression):
+    """A function of the dice of a pool.
+
+    ``distinct`` is the number of different faces, ``largest_set`` the most dice that show one face,
+    ``pairs`` the number of faces shown by exactly two dice, ``straight`` the longest run of
+    consecutive faces.
+    """
+
+    name: DiceFunctionName
+    pool: Dice | Name
+
+    def __post_init__(self) -> None:
+        dice = dice_of(self.pool)
+        if self.name not in DICE_FUNCTIONS or dice is None:
+            raise ParameterError(
+                f"pool: {self.name} looks at the dice of a pool that is not counted, as in "
+                f"distinct(5d6); {self.pool!r} has none",
+                parameter="pool",
+            )
+        super().__post_init__()
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """The pool."""
+        return (self.pool,)
+
+    @cached_property
+    def bounds(self) -> tuple[int, int]:
+        """From no die to all dice; at most half of them are pairs."""
+        fewest, most = dice_of(self.pool) or (0, 0)
+        return (0, most // 2) if self.name == "pairs" else (min(1, fewest), most)
+
+    @property
+    def outcomes(self) -> int:
+        """Every whole number within the bounds."""
+        low, high = self.bounds
+        return high - low + 1
+
+
+@dataclass(frozen=True)
+class Name(Expression):
+    """A total, or a pool, that is defined elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        A letter or underscore, then letters, digits and underscores, all lower case.
+    low, high : int
+        Bounds of the total.
+    dice : (int, int) or None, optional
+        Bounds of the number of dice, where functions of dice may look at them.
+    """
+
+    name: str
+    low: int
+    high: int
+    dice: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, name: str, value: Expression) -> Name:
+        """Return the name as it stands for a value."""
+        return cls(name, *value.bounds, dice_of(value))
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Those of what it stands for."""
+        return self.low, self.high
+
+    @property
+    def outcomes(self) -> int:
+        """Every whole number within the bounds."""
+        return self.high - self.low + 1
+
+    @property
+    def free_names(self) -> frozenset[str]:
+        """Itself."""
+        return frozenset((self.name,))
+
+
+def dice_of(expression: Expression) -> tuple[int, int] | None:
+    """Bounds of the number of dice that functions of dice may look at, where there are any."""
+    match expression:
+        case Name():
+            return expression.dice
+        case Dice() if not expression.counted:
+            return expression.stages[-1].fewest, expression.stages[-1].most
+    return None
+
+
+@dataclass(frozen=True)
+class Let(Expression):
+    """Definitions, each rolled once, and an expression that uses their names.
+
+    Parameters
+    ----------
+    definitions : tuple of (str, Expression)
+        Each may use the names before it.
+    body : Expression
+    """
+
+    definitions: tuple[tuple[str, Expression], ...]
+    body: Expression
+
+    def __post_init__(self) -> None:
+        require_expressions("definitions and body", *self.children)
+        known: dict[str, Name] = {}
+        for name, value in self.definitions:
+            self._check_names(known, value)
+            if name in known:
+                raise ParameterError(
+                    f"definitions: {name} is defined twice; choose another name",
+                    parameter="definitions",
+                )
+            known[name] = Name.of(name, value)
+        self._check_names(known, self.body)
+
+    @staticmethod
+    def _check_names(known: dict[str, Name], value: Expression) -> None:
+        for part in walk(value):
+            if isinstance(part, Name) and known.get(part.name, part) != part:
+                raise ParameterError(
+                    f"definitions: {part} is not what {part.name} is defined as; use Name.of",
+                    parameter="definitions",
+                )
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """All that is defined, and the body."""
+        return *(value for _, value in self.definitions), self.body
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The body's."""
+        return self.body.bounds
+
+    @property
+    def outcomes(self) -> int:
+        """The body's."""
+        return self.body.outcomes
+
+    @cached_property
+    def free_names(self) -> frozenset[str]:
+        """All that is used and not defined here."""
+        return super().free_names - {name for name, _ in self.definitions}

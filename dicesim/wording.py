@@ -1,0 +1,284 @@
+"""Expression to canonical notation, and expression to words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dicesim.condition import Condition
+from dicesim.dice import Dice, Group
+from dicesim.expression import Expression, unknown
+from dicesim.faces import Die, Run
+from dicesim.modifiers import (
+    EXPLOSION_LIMIT,
+    Clamp,
+    Count,
+    Drop,
+    Explode,
+    Keep,
+    Modifier,
+    Reroll,
+)
+from dicesim.totals import (
+    Comparison,
+    Conditional,
+    Constant,
+    DiceFunction,
+    Function,
+    Let,
+    Name,
+    Negate,
+    Product,
+    Quotient,
+    Sum,
+)
+
+_WORDS: Final = (
+    *("no", "one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
+_EXPLOSIONS: Final = {"explode": "!", "compound": "!!", "penetrate": "!p"}
+_COMPARED: Final = {
+    "==": "",
+    "!=": "other than ",
+    "<": "less than ",
+    "<=": "at most ",
+    ">": "more than ",
+    ">=": "at least ",
+}
+_FUNCTIONS: Final = {
+    "max": "the greatest of",
+    "min": "the least of",
+    "abs": "the absolute value of",
+    "sign": "the sign of",
+    "distinct": "the number of different faces of",
+    "largest_set": "the most equal faces of",
+    "pairs": "the number of pairs among",
+    "straight": "the longest run of faces among",
+}
+
+
+def unparse(expression: Expression) -> str:
+    """Write an expression in its canonical notation.
+
+    Examples
+    --------
+    >>> from dicesim.notation import parse
+    >>> unparse(parse(" D20adv +  2 * (d% - 1)"))
+    '2d20kh1+2*(1d100-1)'
+    """
+    match expression:
+        case Constant(value):
+            return str(value)
+        case Dice(count, die, modifiers):
+            dice = f"{count}" if isinstance(count, int) else f"({unparse(count)})"
+            return f"{dice}{_die(die)}{_modifiers(die, modifiers)}"
+        case Group(parts, modifiers):
+            return f"{{{', '.join(map(unparse, parts))}}}{_modifiers(None, modifiers)}"
+        case Negate(operand):
+            return f"-{_enclosed(operand, Sum, Product, Quotient)}"
+        case Sum(terms):
+            first, *rest = terms
+            return _enclosed(first, Sum) + "".join(map(_signed, rest))
+        case Product(factors):
+            first, *rest = factors
+            others = (_enclosed(factor, Sum, Product, Quotient) for factor in rest)
+            return "*".join([_enclosed(first, Sum, Product), *others])
+        case Quotient(dividend, divisor):
+            right = _enclosed(divisor, Sum, Product, Quotient)
+            return f"{_enclosed(dividend, Sum)}//{right}"
+        case Comparison(left, operator, right):
+            # A bare pool before a comparison would be counted.
+            return f"{_enclosed(left, Dice, Group)}{operator}{_enclosed(right)}"
+        case Conditional():
+            return f"if({_arguments(expression)})"
+        case Function(name, _) | DiceFunction(name, _):
+            return f"{name}({_arguments(expression)})"
+        case Name(name):
+            return name
+        case Let(definitions, body):
+            defined = "".join(f"{name} = {unparse(value)}; " for name, value in definitions)
+            return f"{defined}{unparse(body)}"
+    raise unknown(expression)
+
+
+def _arguments(expression: Expression) -> str:
+    return ", ".join(map(unparse, expression.children))
+
+
+def _signed(term: Expression) -> str:
+    match term:
+        case Constant(value) if value < 0:
+            return str(value)
+        case Negate(operand):
+            return f"-{_enclosed(operand, Sum)}"
+    return f"+{_enclosed(term, Sum)}"
+
+
+def _enclosed(expression: Expression, *kinds: type) -> str:
+    """Write an operand, with parentheses where it is of these kinds, a comparison, or a count."""
+    text = unparse(expression)
+    bare = isinstance(expression, Dice | Group) and expression.counted
+    return f"({text})" if bare or isinstance(expression, (*kinds, Comparison, Let)) else text
+
+
+def _die(die: Die) -> str:
+    if die.is_fair:
+        return f"d{die.high}"
+    if die == Die([(-1, 1)]):
+        return "dF"
+    return f"d{{{','.join(map(_run, die.runs))}}}"
+
+
+def _run(run: Run) -> str:
+    low, high, weight = run
+    loaded = f":{weight}" if weight > 1 else ""
+    if high - low == 1:
+        return f"{low}{loaded},{high}{loaded}"
+    return f"{low}..{high}{loaded}" if low < high else f"{low}{loaded}"
+
+
+def _modifiers(die: Die | None, modifiers: tuple[Modifier, ...]) -> str:
+    pieces = []
+    for modifier, following in zip(modifiers, [*modifiers[1:], None], strict=False):
+        pieces.append(_modifier(die, modifier, isinstance(following, Count)))
+    return "".join(pieces).rstrip().replace("  ", " ")
+
+
+def _modifier(die: Die | None, modifier: Modifier, before_count: bool) -> str:
+    match modifier:
+        case Keep(end, number):
+            return f"k{end[0]}{number}"
+        case Drop(end, number):
+            return f"d{end[0]}{number}"
+        case Reroll(condition, once):
+            return f"{'ro' if once else 'r'}{_short(condition)}"
+        case Clamp(bound, value):
+            return f"{'mi' if bound == 'least' else 'ma'}{value}"
+        case Explode(condition, kind, limit):
+            sign = _EXPLOSIONS[kind]
+            if die is None or condition != Condition("==", die.high):
+                # "!!=" would be read as "!!" and "=".
+                sign += " " if condition.operator == "!=" and kind != "penetrate" else ""
+                sign += _long(condition)
+            elif before_count and limit == EXPLOSION_LIMIT:
+                # Without a limit in between, what is counted would be the condition.
+                return f"{sign} max={limit} "
+            return sign if limit == EXPLOSION_LIMIT else f"{sign} max={limit} "
+        case Count(success, failure):
+            return _long(success) + ("" if failure is None else f"f{_short(failure)}")
+    raise unknown(modifier)
+
+
+def _long(condition: Condition) -> str:
+    return f"{condition.operator}{condition.value}"
+
+
+def _short(condition: Condition) -> str:
+    return str(condition.value) if condition.operator == "==" else _long(condition)
+
+
+def describe(expression: Expression) -> str:
+    """Say in words what an expression rolls.
+
+    Examples
+    --------
+    >>> from dicesim.notation import parse
+    >>> describe(parse("4d6kh3"))
+    'four d6, keep the highest 3, sum'
+    >>> describe(parse("3d6+1d8-2"))
+    'three d6 plus one d8 minus 2'
+    """
+    words = _in_words(expression)
+    if isinstance(expression, Dice | Group) and not expression.counted:
+        start, last = expression.stages[0], expression.stages[-1]
+        return f"{words}, sum" if start.most > 1 and last.most > 1 else words
+    return words
+
+
+def _in_words(expression: Expression) -> str:
+    match expression:
+        case Constant(value):
+            return f"{value:,}"
+        case Dice(count, die, modifiers):
+            dice = (
+                f"{_number(count)} " if isinstance(count, int) else f"({_in_words(count)}) times "
+            )
+            return ", ".join([dice + _die(die), *(_done(die, step) for step in modifiers)])
+        case Group(parts, modifiers):
+            pool = f"a pool of {_listed(parts)}"
+            return ", ".join([pool, *(_done(None, step) for step in modifiers)])
+        case Negate(operand):
+            return f"minus {_grouped(operand)}"
+        case Sum(terms):
+            first, *rest = terms
+            return _grouped(first) + "".join(map(_signed_words, rest))
+        case Product(factors):
+            return " times ".join(map(_grouped, factors))
+        case Quotient(dividend, divisor):
+            return f"{_grouped(dividend)} divided by {_grouped(divisor)}, rounded down"
+        case Comparison(left, operator, right):
+            relation = f"is {_COMPARED[operator]}" if operator != "==" else "equals "
+            return f"whether {_grouped(left)} {relation}{_grouped(right)}"
+        case Conditional(condition, then, otherwise):
+            test = _in_words(condition).removeprefix("whether ")
+            return f"if {test}: {_grouped(then)}; else {_grouped(otherwise)}"
+        case Function(name, arguments):
+            return f"{_FUNCTIONS[name]} {_listed(arguments)}"
+        case DiceFunction(name, pool):
+            return f"{_FUNCTIONS[name]} {_grouped(pool)}"
+        case Name(name):
+            return name
+        case Let(definitions, body):
+            known = "; ".join(f"{name} is {_in_words(value)}" for name, value in definitions)
+            return f"where {known}: {_in_words(body)}"
+    raise unknown(expression)
+
+
+def _number(count: int) -> str:
+    return _WORDS[count] if count < len(_WORDS) else f"{count:,}"
+
+
+def _listed(parts: tuple[Expression, ...]) -> str:
+    *front, last = map(_grouped, parts)
+    return f"{', '.join(front)} and {last}" if front else last
+
+
+def _signed_words(term: Expression) -> str:
+    match term:
+        case Constant(value) if value < 0:
+            return f" minus {-value:,}"
+        case Negate(operand):
+            return f" minus {_grouped(operand)}"
+    return f" plus {_grouped(term)}"
+
+
+def _grouped(expression: Expression) -> str:
+    words = _in_words(expression)
+    simple = isinstance(expression, Constant | Name | Negate | Product)
+    plain = isinstance(expression, Dice) and not expression.modifiers
+    return words if simple or plain else f"({words})"
+
+
+def _done(die: Die | None, modifier: Modifier) -> str:
+    """Say what a modifier does."""
+    match modifier:
+        case Keep(end, number):
+            return f"keep the {end}" + (f" {number:,}" if number > 1 else "")
+        case Drop(end, number):
+            return f"drop the {end}" + (f" {number:,}" if number > 1 else "")
+        case Reroll(condition, once):
+            return f"reroll {_compared(condition)}" + (" once" if once else "")
+        case Clamp(bound, value):
+            return f"each at {bound} {value}"
+        case Explode(condition, kind, limit):
+            verb = {"explode": "explode", "compound": "explode and add up"}.get(kind, kind)
+            limited = "" if limit == EXPLOSION_LIMIT else f", {_number(limit)} extra at most"
+            return f"{verb} on {_compared(condition)}{limited}"
+        case Count(success, failure):
+            less = "" if failure is None else f" less those of {_compared(failure)}"
+            return f"count dice of {_compared(success)}{less}"
+    raise unknown(modifier)
+
+
+def _compared(condition: Condition) -> str:
+    return f"{_COMPARED[condition.operator]}{condition.value}"
