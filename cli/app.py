@@ -152,6 +152,8 @@ def exact(
     _one_of(as_json=as_json, as_csv=as_csv)
     tree = dicesim.parse(expression)
     pmf = dicesim.exact(tree, limits=limits_from(limit or []))
+    for caveat in dicesim.caveats(tree):
+        terminal.say(f"note: {caveat}")
     if as_json:
         _print_json({"expression": dicesim.unparse(tree), **pmf.to_dict()})
     elif as_csv:

@@ -85,7 +85,11 @@ if TYPE_CHECKING:
         Sum as Sum,
     )
     from dicesim.validation import Cell as Cell, Check as Check, goodness_of_fit as goodness_of_fit
-    from dicesim.wording import describe as describe, unparse as unparse
+    from dicesim.wording import (
+        caveats as caveats,
+        describe as describe,
+        unparse as unparse,
+    )
 
 
 # The same names again, where they live; a test holds the two lists together.
@@ -117,7 +121,7 @@ _HOMES = {
         "Comparison Conditional Constant DiceFunction Function Let Name Negate Product Quotient Sum"
     ),
     "validation": "Cell Check goodness_of_fit",
-    "wording": "describe unparse",
+    "wording": "caveats describe unparse",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

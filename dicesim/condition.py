@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dicesim.errors import ParameterError
 
-COMPARISONS: Final[dict[str, Callable[[Any, int], Any]]] = {
+COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<=": operator.le,

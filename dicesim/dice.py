@@ -23,19 +23,6 @@ class _Pool(Expression):
 
     modifiers: tuple[Modifier, ...]
 
-    def _check_modifiers(self) -> None:
-        """Refuse a modifier that makes no sense where it stands."""
-        object.__setattr__(self, "modifiers", tuple(self.modifiers))
-        for stage, modifier in zip(self.stages, self.modifiers, strict=False):
-            objection = modifier.objection(stage)
-            if objection is not None:
-                raise ParameterError(
-                    f"modifiers: {modifier} expects {objection.expected}; {objection.hint}",
-                    parameter="modifiers",
-                )
-        if any(isinstance(modifier, Count) for modifier in self.modifiers[:-1]):
-            raise ParameterError("modifiers: Count comes last", parameter="modifiers")
-
     @property
     @abstractmethod
     def start(self) -> Stage:
@@ -43,9 +30,23 @@ class _Pool(Expression):
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The pool before each modifier, and after the last."""
+        """The pool before each modifier, and after the last.
+
+        Raises
+        ------
+        ParameterError
+            A modifier makes no sense where it stands.
+        """
         stages = [self.start]
         for modifier in self.modifiers:
+            if any(isinstance(earlier, Count) for earlier in self.modifiers[: len(stages) - 1]):
+                raise ParameterError("modifiers: Count comes last", parameter="modifiers")
+            objection = modifier.objection(stages[-1])
+            if objection is not None:
+                raise ParameterError(
+                    f"modifiers: {modifier} expects {objection.expected}; {objection.hint}",
+                    parameter="modifiers",
+                )
             stages.append(modifier.after(stages[-1]))
             if stages[-1].low < -INT64_MAX or stages[-1].high > INT64_MAX:
                 raise ParameterError(
@@ -112,7 +113,6 @@ class Dice(_Pool):
         if not isinstance(die, Die):
             whole_fields(self, "die")
             object.__setattr__(self, "die", Die.fair(self.die))  # type: ignore[arg-type]
-        self._check_modifiers()
         self.__post_init__()
 
     @property
@@ -177,6 +177,7 @@ class Group(_Pool):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
+        object.__setattr__(self, "modifiers", tuple(self.modifiers))
         require_expressions("parts", *self.parts)
         if len(self.parts) < 2:
             raise ParameterError("parts: a pool in braces needs two or more", parameter="parts")
@@ -184,7 +185,6 @@ class Group(_Pool):
             raise ParameterError(
                 "modifiers: parts can only be kept, dropped and counted", parameter="modifiers"
             )
-        self._check_modifiers()
         super().__post_init__()
 
     @property

@@ -1,13 +1,14 @@
 """Exact laws of a single die under modifiers, and of the chain of dice that it explodes into.
 
-A law is a mapping from value to whole weight. A modifier that looks at one die alone turns the law of
-a die into another one, and multiplies its total weight by a constant.
+A law is a mapping from value to whole weight. A modifier that looks at one die alone turns the law
+of a die into another one, and multiplies its total weight by a constant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from dicesim.errors import ExactUnavailable
@@ -36,7 +37,9 @@ def check_cost(cost: float, unit: str = "steps", limit: int = MAX_STEPS) -> None
         The cost is beyond the limit.
     """
     if cost > limit:
-        raise ExactUnavailable(f"it would take {cost:,.0f} {unit}, beyond {limit:,}")
+        raise ExactUnavailable(
+            f"the exact distribution would take {cost:,.0f} {unit}, beyond {limit:,}"
+        )
 
 
 def natural(die: Die) -> Law:
@@ -118,9 +121,8 @@ def contribution(law: Law, modifiers: Sequence[Modifier], die: Die) -> Law:
             case Count():
                 return mapped(law, modifier.score)
             case Explode(kind="explode" | "penetrate"):
-                rest = modifiers[place + 1 :]
-                chain = Chain.of(law, modifier, die)
-                return chain.through(lambda part: contribution(part, rest, die)).total()
+                others = partial(contribution, modifiers=modifiers[place + 1 :], die=die)
+                return Chain.of(law, modifier, die).through(others).total()
         law = changed(law, [modifier], die)
     return law
 
@@ -161,7 +163,8 @@ class Chain:
 
     def through(self, function: Callable[[Law], Law]) -> Chain:
         """Pass the law of each die through a function."""
-        return Chain(*map(function, self.laws), self.limit)
+        first, last, extra, end = map(function, self.laws)
+        return Chain(first, last, extra, end, self.limit)
 
     def total(self) -> Law:
         """Law of the sum of all dice of the chain."""

@@ -8,9 +8,9 @@ roots::
     k p[k] = sum over pools of n (p[k-1] + ... + p[0]) - n s (p[k-s] + p[k-2s] + ...)
 
 Both brackets are running sums, so a coefficient costs a few additions of whole numbers for each
-pool, and symmetry gives the upper half. Other pools are powers of the law of a die (`PMF.power`), or
-go to `pool_law`; unlike totals are convolved (`PMF.convolve`). Names are conditioned on: the law of
-what uses them is the mixture over all that they may stand for.
+pool, and symmetry gives the upper half. Other pools are powers of the law of a die (`PMF.power`),
+or go to `pool_law`; unlike totals are convolved (`PMF.convolve`). Names are conditioned on: the law
+of what uses them is the mixture over all that they may stand for.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ class _Engine:
             case DiceFunction(name, pool):
                 states = self._states(pool, (name,), known)
                 return PMF({value: weight for ((_, value),), weight in states.items()})
-            case Let(definitions, body):
-                return self._let(definitions, body, known)
+            case Let():
+                return self._let(expression, known)
         return _combined(expression, [self.law(child, known) for child in expression.children])
 
     def _sum(self, terms: Sequence[Expression], known: _Known) -> PMF:
@@ -170,18 +170,16 @@ class _Engine:
             (weight, _pool_of(pool, number)) for number, weight in self._numbers(pool, known)
         )
 
-    def _let(
-        self, definitions: Sequence[tuple[str, Expression]], body: Expression, known: _Known
-    ) -> PMF:
+    def _let(self, expression: Let, known: _Known) -> PMF:
         """Mixture over all that the first name may stand for, and so on with the others."""
-        if not definitions:
-            return self.law(body, known)
-        (name, value), *others = definitions
-        states = self._states(value, _uses(name, others, body), known)
+        (name, value), *others = expression.definitions
+        rest = Let(tuple(others), expression.body) if others else expression.body
+        if name not in rest.free_names:
+            return self.law(rest, known)
+        states = self._states(value, _uses(name, rest), known)
         self._spend(len(states))
         return PMF.mixture(
-            (weight, self._let(others, body, {**known, name: state}))
-            for state, weight in states.items()
+            (weight, self.law(rest, {**known, name: state})) for state, weight in states.items()
         )
 
     def _states(
@@ -218,15 +216,14 @@ class _Engine:
         check_cost(self._cases, "cases to tell apart", _MAX_CASES)
 
 
-def _uses(
-    name: str, others: Sequence[tuple[str, Expression]], body: Expression
-) -> tuple[StatisticName, ...]:
-    """What is used of a name, by other names for it as well."""
+def _uses(name: str, rest: Expression) -> tuple[StatisticName, ...]:
+    """Tell what is used of a name, by other names for it as well."""
     names = {name}
-    for other, value in others:
-        if isinstance(value, Name) and value.name in names:
-            names.add(other)
-    parts = [part for value in (*(value for _, value in others), body) for part in walk(value)]
+    if isinstance(rest, Let):
+        for other, value in rest.definitions:
+            if isinstance(value, Name) and value.name in names:
+                names.add(other)
+    parts = list(walk(rest))
     functions = [
         part.name
         for part in parts
@@ -235,7 +232,7 @@ def _uses(
         and part.pool.name in names
     ]
     mentions = sum(isinstance(part, Name) and part.name in names for part in parts)
-    used: set[StatisticName] = {"total"} if mentions > len(functions) or not functions else set()
+    used: set[StatisticName] = {"total"} if mentions > len(functions) else set()
     return tuple(sorted({*used, *functions}))
 
 
@@ -254,9 +251,9 @@ def _combined(expression: Expression, laws: Sequence[PMF]) -> PMF:
         case Product():
             return reduce(_multiply, laws)
         case Quotient():
-            return _pairs(*laws, floordiv)
+            return _pairs(laws[0], laws[1], floordiv)
         case Comparison(_, operator, _):
-            return _comparison(*laws, operator)
+            return _comparison(laws[0], laws[1], operator)
         case Function("max"):
             return reduce(_greatest, laws)
         case Function("min"):

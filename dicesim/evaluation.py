@@ -94,8 +94,8 @@ class _Evaluator:
             case Name(name):
                 return self._totals[name]
             case Let(definitions, body):
-                for name, value in definitions:
-                    self._define(name, value)
+                for defined in definitions:
+                    self._define(*defined)
                 return self.total(body)
             case DiceFunction(name, pool):
                 rolled = self._pools[pool.name] if isinstance(pool, Name) else self._rolled(pool)
@@ -114,12 +114,13 @@ class _Evaluator:
             case Product():
                 return reduce(partial(np.multiply, dtype=dtype), parts)
             case Quotient():
-                return np.floor_divide(*parts, dtype=dtype)
+                return np.floor_divide(parts[0], parts[1], dtype=dtype)
             case Comparison(_, operator, _):
-                met: Block = COMPARISONS[operator](*parts).astype(np.int8)
+                met: Block = COMPARISONS[operator](parts[0], parts[1]).astype(np.int8)
                 return met
             case Function("max" | "min" as name, _):
-                return reduce(partial(_FOLDED[name], dtype=dtype), parts)
+                fold: Callable[[Block, Block], Block] = partial(_FOLDED[name], dtype=dtype)
+                return reduce(fold, parts)
             case Function(name, _):
                 return _FOLDED[name](parts[0], dtype=dtype)
             case Conditional():
@@ -138,10 +139,11 @@ class _Evaluator:
 
     def _pool_total(self, pool: Dice | Group) -> Block:
         dtype = smallest_type(pool)
-        if self._observe is None and isinstance(pool, Dice) and not pool.modifiers:
-            if isinstance(pool.count, int) and len(pool.die.runs) == 1:
-                slots = self._source.slots(pool.die.total, pool.count)
-                return slots.sum(axis=0, dtype=dtype) + dtype(pool.count * pool.die.low)
+        match pool:
+            case Dice(int(number), die, ()) if len(die.runs) == 1 and self._observe is None:
+                total: Block = self._source.slots(die.total, number).sum(axis=0, dtype=dtype)
+                total += dtype(number * die.low)
+                return total
         rolled = self._rolled(pool)
         match pool.modifiers:
             case [*_, Count() as counted]:

@@ -90,7 +90,7 @@ class _Selection(Modifier):
     number: int = 1
 
     def objection(self, stage: Stage) -> Objection | None:
-        """There must be something to keep, and something to drop it from."""
+        """Refuse to keep none, or more than there are."""
         verb = type(self).__name__.lower()
         if self.number < 1:
             return Objection(f"at least 1 die to {verb}", "leave it out to keep all dice")
@@ -179,7 +179,7 @@ class Explode(Modifier):
         )
 
     def objection(self, stage: Stage) -> Objection | None:
-        """It must be able to happen, and to end, once for each pool."""
+        """Refuse what cannot happen, cannot end, or happens twice."""
         if stage.exploded:
             return Objection("one explosion in each pool", "leave one of them out")
         if self.limit < 1:
@@ -212,7 +212,7 @@ class Reroll(Modifier):
         )
 
     def objection(self, stage: Stage) -> Objection | None:
-        """It must be able to happen, and to end."""
+        """Refuse what cannot happen, or cannot end."""
         if not self.once and stage.die.share(self.condition) == 1:
             return Objection(
                 "a condition that some face does not meet",
@@ -240,8 +240,8 @@ class Clamp(Modifier):
             stage, low=self.clamped(stage.low), high=self.clamped(stage.high), changed=True
         )
 
-    def objection(self, stage: Stage) -> Objection | None:
-        """Any bound will do."""
+    def objection(self, stage: Stage) -> Objection | None:  # noqa: ARG002
+        """Accept any bound."""
         return None
 
     def clamped(self, value: int) -> int:
@@ -261,7 +261,7 @@ class Count(Modifier):
         return replace(stage, low=0 if self.failure is None else -1, high=1)
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Some die must be able to succeed, and to fail."""
+        """Refuse what no die can meet."""
         objection = _impossible(stage, self.success, "the count would always be 0")
         if objection is None and self.failure is not None:
             objection = _impossible(stage, self.failure, "there would be no failures")

@@ -228,7 +228,7 @@ class PMF(Mapping[int, Fraction]):
         return PMF(dict(enumerate(weights, start=number * low)))
 
     def power_cost(self, number: int) -> int:
-        """Steps of the recurrence of `power`."""
+        """Count the steps of the recurrence of `power`."""
         return number * self._span * len(self)
 
     def combine(self, other: PMF, operation: Callable[[int, int], int]) -> PMF:

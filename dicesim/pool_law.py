@@ -2,9 +2,9 @@
 
 Three methods, none of which enumerates the dice:
 
-- Like dice that do not explode: a selection picks a window of ranks. `ranked` adds the dice value by
-  value, lowest first, and keeps for each number of dice so far the generating function of what the
-  selected ones contribute, packed into one large integer (Kronecker substitution).
+- Like dice that do not explode: a selection picks a window of ranks. `ranked` adds the dice value
+  by value, lowest first, and keeps for each number of dice so far the generating function of what
+  the selected ones contribute, packed into one large integer (Kronecker substitution).
 - Dice that explode, and the parts of a group, come in unlike clusters: `selected` sums over the
   value at which the selection ends. A truncated power series marks the dice beyond that value and
   those at it.
@@ -25,8 +25,8 @@ from dicesim.totals import DiceFunctionName
 
 Contributions: TypeAlias = Mapping[int, Law]
 Multiply: TypeAlias = Callable[[Series, Series], Series]
-# What a cluster of dice is made of: from the symbol of a law, that of an absent die, and the product
-# of symbols, to the sum of the symbols of all that the cluster may show.
+# What a cluster of dice is made of: from the symbol of a law, that of an absent die, and the
+# product of symbols, to the sum of the symbols of all that the cluster may show.
 Cluster: TypeAlias = Callable[[Callable[[Law], Series], Series, Multiply], Series]
 
 # States of statistics, by how many dice have been placed.
@@ -156,7 +156,7 @@ def selected(
     low = min(0, *(min(added) for added in contributions.values()))
     high = max(0, *(max(added) for added in contributions.values()))
     marked = _Marked(clusters, number)
-    total = marked.expand(lambda law: {(0, 0): sum(law.values()) * share}, {(0, 0): share})
+    total = marked.expand(lambda law: {(0, 0): sum(law.values()) * share}, share)
     packing = _Packing(total[0, 0], low)
     reach = (number if keep else slots) * (high - low) - slots * low * keep + 1
     terms = (number * (number + 1) // 2) ** 2
@@ -164,7 +164,6 @@ def selected(
     dropped = packing.pack({0: share})
     kept = {value: packing.pack(contributions[value]) for value in values}
     near, far = (kept, dict.fromkeys(values, dropped))[:: 1 if keep else -1]
-    absent = {(0, 0): dropped}
 
     def symbol(marks: Mapping[int, tuple[int, int]], law: Law) -> Series:
         series: Series = {}
@@ -175,13 +174,13 @@ def selected(
         return series
 
     # Where there are fewer dice, all of them are selected.
-    everything = marked.expand(lambda law: symbol(dict.fromkeys(values, (1, 0)), law), absent)
+    everything = marked.expand(lambda law: symbol(dict.fromkeys(values, (1, 0)), law), dropped)
     result = sum(everything.values())
     marks = dict.fromkeys(values, (0, 0))
     for value in values:
-        beyond = marked.expand(lambda law: symbol(marks, law), absent)
+        beyond = marked.expand(lambda law: symbol(marks, law), dropped)
         marks[value] = (0, 1)
-        at = marked.expand(lambda law: symbol(marks, law), absent)
+        at = marked.expand(lambda law: symbol(marks, law), dropped)
         marks[value] = (1, 0)
         for place in range(number):
             rest = number - place
@@ -199,10 +198,11 @@ class _Marked:
         self._clusters = clusters
         self._marks = marks
 
-    def expand(self, symbol: Callable[[Law], Series], absent: Series) -> Series:
-        """Product of all clusters."""
+    def expand(self, symbol: Callable[[Law], Series], absent: int) -> Series:
+        """Product of all clusters, where a die that is absent counts as so much."""
+        nothing: Series = {(0, 0): absent}
         return reduce(
-            self._multiply, (cluster(symbol, absent, self._multiply) for cluster in self._clusters)
+            self._multiply, (cluster(symbol, nothing, self._multiply) for cluster in self._clusters)
         )
 
     def _multiply(self, left: Series, right: Series) -> Series:

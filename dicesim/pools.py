@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Final, NamedTuple
@@ -98,9 +99,8 @@ def _chain(pool: Dice, modifiers: Sequence[Modifier]) -> Chain | None:
     for place, modifier in enumerate(modifiers):
         if isinstance(modifier, Explode) and modifier.kind != "compound":
             first = changed(natural(pool.die), modifiers[:place], pool.die)
-            rest = modifiers[place + 1 :]
-            chain = Chain.of(first, modifier, pool.die)
-            return chain.through(lambda law: changed(law, rest, pool.die))
+            others = partial(changed, modifiers=modifiers[place + 1 :], die=pool.die)
+            return Chain.of(first, modifier, pool.die).through(others)
     return None
 
 

@@ -1,8 +1,8 @@
 """The dice of a pool in a block of trials, and what modifiers do to all of them at once.
 
 Dice lie in rows, trials in columns. Where trials have unlike numbers of dice, a mask tells which
-are there. No step loops over trials: rerolls and explosions loop over the shrinking set of dice that
-still roll, sorting and counting over the rows.
+are there. No step loops over trials: rerolls and explosions loop over the shrinking set of dice
+that still roll, sorting and counting over the rows.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def modify(rolled: Rolled, modifier: Modifier, die: Die, source: Source) -> Roll
 
 
 def count(rolled: Rolled, counted: Count, dtype: type[np.signedinteger[Any]]) -> Block:
-    """Number of dice that succeed, less that of those that fail."""
+    """Return how many dice succeed, less how many fail."""
     total: Block = rolled.holds(counted.success).sum(axis=0, dtype=dtype)
     if counted.failure is not None:
         total -= rolled.holds(counted.failure).sum(axis=0, dtype=dtype)
@@ -241,7 +241,7 @@ def _faces_at(die: Die, places: Places, values: Block, source: Source) -> Block:
 
 
 def dice_function(name: DiceFunctionName, rolled: Rolled) -> Block:
-    """Function of the dice of each trial, shape (trials,)."""
+    """Return a function of the dice of each trial, shape (trials,)."""
     ordered = _ordered(rolled, "lowest")
     number = rolled.number
     trials = ordered.shape[1]

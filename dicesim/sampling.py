@@ -236,11 +236,11 @@ class _Generated:
     trials: int
 
     def slots(self, total: int, rows: int) -> Slots:
-        """Rolls of all trials, row by row."""
+        """Roll for all trials, row by row."""
         return self._draw(total, (rows, self.trials))
 
     def slots_at(self, total: int, places: Places, rows: int) -> Slots:  # noqa: ARG002
-        """Rolls for these places alone."""
+        """Roll for these places alone."""
         return self._draw(total, (len(places),))
 
     def _draw(self, total: int, shape: tuple[int, ...]) -> Slots:

@@ -48,6 +48,7 @@ from dicesim.sampling import Roll, roll_once, totals
 from dicesim.shared import SharedCounters
 from dicesim.tally import Tally
 from dicesim.validation import ALARM
+from dicesim.wording import caveats
 from dicesim.workers import UNGUARDED, importing_main
 
 
@@ -176,7 +177,7 @@ def run(
         pmf=pmf,
         exact_unavailable=reason,
         alpha=alpha,
-        notes=unused_options(team, workers, start_method),
+        notes=(*caveats(tree), *unused_options(team, workers, start_method)),
     )
     return _Run(draft, team, progress, trace, cancel).finish()
 

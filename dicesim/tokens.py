@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
 from dicesim.errors import NotationError
 
 MAX_LENGTH: Final = 10_000
 
-# After these an operand has ended, and what follows can be a modifier.
-_OPERANDS: Final = frozenset(
-    ["dice", "number", "word", "select", "advantage", "explode", "limit", "reroll", "clamp"]
-    + ["failure", ")", "}"]
+# The kinds of tokens that are modifiers, and those after which a modifier may stand.
+MODIFIERS: Final = frozenset(
+    {"select", "advantage", "explode", "limit", "reroll", "clamp", "failure"}
 )
+_OPERANDS: Final = MODIFIERS | {"dice", "number", "word", ")", "}"}
 _SYMBOLS = r"(?P<symbol>==|!=|<=|>=|<(?!>)|>|//|\.\.|=(?![<>])|[-+*(){},:;])"
 _END = r"(?P<stray>\w+|=[<>]|<>|&&|\|\||\*\*|.)"
 _BEFORE: Final = re.compile(
@@ -37,7 +37,7 @@ _BEFORE: Final = re.compile(
 )
 _AFTER: Final = re.compile(
     rf"""(?P<space>\s+)
-      | (?P<select>(?:kh|kl|k|dh|dl)[0-9]*)
+      | (?P<select>(?:kh|kl|k(?!eep)|dh|dl)[0-9]*)
       | (?P<advantage>adv|dis)
       | (?P<limit>max=[0-9]+)
       | (?P<clamp>m[ia]-?[0-9]+)
@@ -71,6 +71,11 @@ _HINTS: Final = (
     (r"cs?.*|t", "a comparison counts successes, as in 10d10>=8"),
     (r"e[0-9]*|!o", "write ! to explode, as in 4d6!"),
     (r"s[a-z]*", "dice cannot be sorted"),
+    (r"p", "choose one of !, !! and !p"),
+    (r"max", "write max=5 behind !, without spaces"),
+    (r"mi|ma", "write mi2 or ma4, say"),
+    (r"keep.*", "write kh3 to keep the highest three"),
+    (r"drop.*", "write dl1 to drop the lowest"),
     (r"[^\x00-\x7f].*", "write numbers with the digits 0 to 9, and everything else in ASCII"),
 )
 
@@ -104,7 +109,8 @@ def tokenize(text: str) -> list[Token]:
     """
     if len(text) > MAX_LENGTH:
         found = f"{len(text):,} characters"
-        refuse(text, Token("end", "", MAX_LENGTH), f"at most {MAX_LENGTH:,} characters", "", found)
+        end = Token("end", "", MAX_LENGTH)
+        raise refusal(text, end, f"at most {MAX_LENGTH:,} characters", "", found)
     tokens: list[Token] = []
     position = 0
     while position < len(text):
@@ -119,13 +125,15 @@ def tokenize(text: str) -> list[Token]:
 
 
 def hint_for(token: Token) -> str:
-    """What to write instead of a token that is known from elsewhere, or nothing."""
+    """Say what to write instead of a token that is known from elsewhere, or nothing."""
     matches = (hint for form, hint in _HINTS if re.fullmatch(form, token.text, re.IGNORECASE))
     return next(matches, "")
 
 
-def refuse(text: str, token: Token, expected: str, hint: str = "", found: str = "") -> NoReturn:
-    """Refuse a token.
+def refusal(
+    text: str, token: Token, expected: str, hint: str = "", found: str = ""
+) -> NotationError:
+    """Return the error that refuses a token.
 
     Parameters
     ----------
@@ -137,17 +145,12 @@ def refuse(text: str, token: Token, expected: str, hint: str = "", found: str = 
         What could stand there, and what to write instead.
     found : str, optional
         What to call the token, if not by its text.
-
-    Raises
-    ------
-    NotationError
-        Always.
     """
     shown = token.text if len(token.text) <= 40 else token.text[:37] + "..."
     found = found or (repr(shown) if shown else "the end")
     where = f"character {token.position + 1}: " if token.text else ""
     message = f"{where}found {found}, expected {expected}"
-    raise NotationError(
+    return NotationError(
         f"{message}; {hint}" if hint else message,
         text=text,
         position=token.position,

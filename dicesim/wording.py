@@ -32,6 +32,8 @@ from dicesim.totals import (
     Sum,
 )
 
+# Limits of explosions are told of where they hold with more than this probability.
+_LEAST_CUT: Final = 1e-9
 _WORDS: Final = (
     *("no", "one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -74,6 +76,20 @@ def unparse(expression: Expression) -> str:
             return f"{dice}{_die(die)}{_modifiers(die, modifiers)}"
         case Group(parts, modifiers):
             return f"{{{', '.join(map(unparse, parts))}}}{_modifiers(None, modifiers)}"
+        case Function(name, _) | DiceFunction(name, _):
+            return f"{name}({_arguments(expression)})"
+        case Conditional():
+            return f"if({_arguments(expression)})"
+        case Name(name):
+            return name
+        case Let(definitions, body):
+            defined = "".join(f"{name} = {unparse(value)}; " for name, value in definitions)
+            return f"{defined}{unparse(body)}"
+    return _operation(expression)
+
+
+def _operation(expression: Expression) -> str:
+    match expression:
         case Negate(operand):
             return f"-{_enclosed(operand, Sum, Product, Quotient)}"
         case Sum(terms):
@@ -87,18 +103,20 @@ def unparse(expression: Expression) -> str:
             right = _enclosed(divisor, Sum, Product, Quotient)
             return f"{_enclosed(dividend, Sum)}//{right}"
         case Comparison(left, operator, right):
-            # A bare pool before a comparison would be counted.
-            return f"{_enclosed(left, Dice, Group)}{operator}{_enclosed(right)}"
-        case Conditional():
-            return f"if({_arguments(expression)})"
-        case Function(name, _) | DiceFunction(name, _):
-            return f"{name}({_arguments(expression)})"
-        case Name(name):
-            return name
-        case Let(definitions, body):
-            defined = "".join(f"{name} = {unparse(value)}; " for name, value in definitions)
-            return f"{defined}{unparse(body)}"
+            text = _enclosed(left)
+            text = f"({text})" if _ends_in_pool(left) else text
+            return f"{text}{operator}{_enclosed(right)}"
     raise unknown(expression)
+
+
+def _ends_in_pool(expression: Expression) -> bool:
+    """Tell whether a comparison after an operand would count dice."""
+    match expression:
+        case Dice() | Group():
+            return not expression.counted  # which is in parentheses already
+        case Negate(last) | Sum((*_, last)) | Product((*_, last)) | Quotient(_, last):
+            return _ends_in_pool(last)
+    return False
 
 
 def _arguments(expression: Expression) -> str:
@@ -195,18 +213,47 @@ def describe(expression: Expression) -> str:
     return words
 
 
+def caveats(expression: Expression) -> tuple[str, ...]:
+    """Say where a limit shapes the law: explosions that are cut off in more than 1 in 10**9 trials.
+
+    Examples
+    --------
+    >>> from dicesim.notation import parse
+    >>> caveats(parse("1d6!>=2"))
+    ('the limit of an explosion holds in up to 2.2 % of all trials; write max= to set another',)
+    >>> caveats(parse("1d6!"))
+    ()
+    """
+    if expression.cut <= _LEAST_CUT:
+        return ()
+    share = min(expression.cut, 1.0)
+    holds = f"the limit of an explosion holds in up to {share * 100:.2g} % of all trials"
+    return (f"{holds}; write max= to set another",)
+
+
 def _in_words(expression: Expression) -> str:
     match expression:
         case Constant(value):
             return f"{value:,}"
         case Dice(count, die, modifiers):
-            dice = (
-                f"{_number(count)} " if isinstance(count, int) else f"({_in_words(count)}) times "
-            )
-            return ", ".join([dice + _die(die), *(_done(die, step) for step in modifiers)])
+            number = _number(count) if isinstance(count, int) else f"({_in_words(count)}) times"
+            return ", ".join([f"{number} {_die(die)}", *map(_done, modifiers)])
         case Group(parts, modifiers):
-            pool = f"a pool of {_listed(parts)}"
-            return ", ".join([pool, *(_done(None, step) for step in modifiers)])
+            return ", ".join([f"a pool of {_listed(parts)}", *map(_done, modifiers)])
+        case Function(name, arguments):
+            return f"{_FUNCTIONS[name]} {_listed(arguments)}"
+        case DiceFunction(name, pool):
+            return f"{_FUNCTIONS[name]} {_grouped(pool)}"
+        case Name(name):
+            return name
+        case Let(definitions, body):
+            known = "; ".join(f"{name} is {_in_words(value)}" for name, value in definitions)
+            return f"where {known}: {_in_words(body)}"
+    return _operation_in_words(expression)
+
+
+def _operation_in_words(expression: Expression) -> str:
+    match expression:
         case Negate(operand):
             return f"minus {_grouped(operand)}"
         case Sum(terms):
@@ -218,19 +265,11 @@ def _in_words(expression: Expression) -> str:
             return f"{_grouped(dividend)} divided by {_grouped(divisor)}, rounded down"
         case Comparison(left, operator, right):
             relation = f"is {_COMPARED[operator]}" if operator != "==" else "equals "
-            return f"whether {_grouped(left)} {relation}{_grouped(right)}"
+            pool = "the total of " if isinstance(left, Dice | Group) else ""
+            return f"whether {pool}{_grouped(left)} {relation}{_grouped(right)}"
         case Conditional(condition, then, otherwise):
             test = _in_words(condition).removeprefix("whether ")
             return f"if {test}: {_grouped(then)}; else {_grouped(otherwise)}"
-        case Function(name, arguments):
-            return f"{_FUNCTIONS[name]} {_listed(arguments)}"
-        case DiceFunction(name, pool):
-            return f"{_FUNCTIONS[name]} {_grouped(pool)}"
-        case Name(name):
-            return name
-        case Let(definitions, body):
-            known = "; ".join(f"{name} is {_in_words(value)}" for name, value in definitions)
-            return f"where {known}: {_in_words(body)}"
     raise unknown(expression)
 
 
@@ -259,7 +298,7 @@ def _grouped(expression: Expression) -> str:
     return words if simple or plain else f"({words})"
 
 
-def _done(die: Die | None, modifier: Modifier) -> str:
+def _done(modifier: Modifier) -> str:
     """Say what a modifier does."""
     match modifier:
         case Keep(end, number):

@@ -16,8 +16,8 @@ from math import prod
 from dicesim import (
     Clamp,
     Comparison,
-    Conditional,
     Condition,
+    Conditional,
     Constant,
     Count,
     Dice,
@@ -79,8 +79,8 @@ class Trial:
             case Name(name):
                 return self.totals[name]
             case Let(definitions, body):
-                for name, value in definitions:
-                    self.define(name, value)
+                for defined in definitions:
+                    self.define(*defined)
                 return self.total(body)
             case DiceFunction(name, pool):
                 dice = self.pools[pool.name] if isinstance(pool, Name) else self.dice(pool)

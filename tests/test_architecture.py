@@ -33,6 +33,8 @@ ORDER = [
     "totals",
     "wording",
     "tokens",
+    "reading",
+    "pool_notation",
     "notation",
     "die_law",
     "pool_law",

@@ -31,6 +31,11 @@ CASES: list[dict[str, Any]] = [
     {"expression": "3d6", "n": 50_000, "rng": 8, "bit_generator": "MT19937"},
     {"expression": "2d6", "n": 10**15, "rng": 9, "method": "multinomial"},
     {"expression": "10d10", "n": 10**6, "rng": 10, "method": "multinomial"},
+    {"expression": "4d6kh3", "n": 100_000, "rng": 11},
+    {"expression": "10d10! max=4 >=8", "n": 50_000, "rng": 12},
+    {"expression": "6d{1..5:3, 6:5}r1!!", "n": 20_000, "rng": 13},
+    {"expression": "(1d20)d20dl2", "n": 20_000, "rng": 14},
+    {"expression": "a = 8d8! max=3; b = {2d6, d8}kh1; largest_set(a)*10+b", "n": 20_000, "rng": 15},
 ]
 
 
