@@ -28,6 +28,7 @@ from dicesim.dice import Dice, Group
 from dicesim.die_law import check_cost
 from dicesim.errors import ExactUnavailable
 from dicesim.expression import Expression, check_limits, unknown, walk
+from dicesim.faces import Die
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.pmf import MAX_PAIRS, PMF
@@ -156,11 +157,12 @@ class _Engine:
             match term:
                 case Constant(value):
                     shift += value
-                case Dice(int(count), die, ()) if die.is_fair:
-                    pools[die.high] += count
-                case Negate(Dice(int(count), die, ())) if die.is_fair:
-                    pools[die.high] += count
-                    shift -= count * (die.high + 1)
+                case Dice(int(count), Die(runs=((low, high, _),)), ()):
+                    pools[high - low + 1] += count
+                    shift += count * (low - 1)
+                case Negate(Dice(int(count), Die(runs=((low, high, _),)), ())):
+                    pools[high - low + 1] += count
+                    shift -= count * (high + 1)
                 case _:
                     others.append(self.law(term, known))
         return reduce(_convolve, others, _fair_dice(pools, shift))
@@ -238,8 +240,9 @@ def _uses(name: str, rest: Expression) -> tuple[StatisticName, ...]:
 
 def _pool_of(pool: Dice, number: int) -> PMF:
     """Law of a pool with so many dice."""
-    if not pool.modifiers and pool.die.is_fair:
-        return _fair_dice({pool.die.high: number})
+    match pool:
+        case Dice(_, Die(runs=((low, high, _),)), ()):
+            return _fair_dice({high - low + 1: number}, number * (low - 1))
     return pool_law(pool, number)
 
 

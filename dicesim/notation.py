@@ -49,7 +49,7 @@ from dicesim.errors import NotationError, ParameterError
 from dicesim.expression import Expression
 from dicesim.pool_notation import PoolReader
 from dicesim.reading import LONGEST_READING, OPERATORS, Operand
-from dicesim.tokens import MODIFIERS, Token, hint_for
+from dicesim.tokens import MODIFIERS, Token
 from dicesim.totals import (
     DICE_FUNCTIONS,
     FUNCTIONS,
@@ -73,6 +73,8 @@ _RESERVED: Final = frozenset([*FUNCTIONS, *DICE_FUNCTIONS, "if"])
 _LIKE_DICE: Final = re.compile(
     r"d|d[0-9f].*|(kh|kl|k|dh|dl|ro|r|f|mi|ma)[0-9]*|adv|dis", re.IGNORECASE
 )
+# Tokens that can be meant as a name where "=" follows, though it cannot be one.
+_NAMED: Final = ("word", "dice", "sideless")
 _MAX_NAMES: Final = 100
 
 
@@ -153,7 +155,7 @@ class _Parser(PoolReader):
     def notation(self) -> Expression:
         """Read the whole text."""
         definitions = []
-        while self._peek.kind == "word" and self._tokens[self._next + 1].kind == "=":
+        while self._peek.kind in _NAMED and self._tokens[self._next + 1].kind == "=":
             definitions.append(self._definition())
         body = self._total()
         if self._peek.kind != "end":
@@ -354,7 +356,7 @@ class _Parser(PoolReader):
             hint = f"the functions are {', '.join(sorted(_RESERVED))}"
         else:
             example = f"define it first, as in {name[:20]} = 1d20; {name[:20]}+1"
-            hint = hint_for(token) or example
+            hint = example
         return self._refusal(token, _ATOM, hint)
 
 

@@ -177,14 +177,7 @@ class PMF(Mapping[int, Fraction]):
         if not width:
             return self.combine(other, add)
         product = self._packed(width) * other._packed(width)
-        raw = product.to_bytes(width * slots, "little")
-        low = self.outcomes[0] + other.outcomes[0]
-        return PMF(
-            {
-                low + slot: int.from_bytes(raw[slot * width : (slot + 1) * width], "little")
-                for slot in range(slots)
-            }
-        )
+        return _unpacked(product, self.outcomes[0] + other.outcomes[0], slots, width)
 
     def convolution_cost(self, other: PMF) -> tuple[int, int, str]:
         """Cost of `convolve`, what takes about a second, and the unit of both."""
@@ -212,24 +205,41 @@ class PMF(Mapping[int, Fraction]):
         return int.from_bytes(raw, "little")
 
     def power(self, number: int) -> PMF:
-        """Law of the sum of so many independent totals.
+        """Law of the sum of so many independent totals, at least one.
 
         The weights q of the n-th power of a polynomial p follow from ``p q' = n p' q``, one after
         another (Knuth, "The Art of Computer Programming", 4.7, equation 9)::
 
             k p[0] q[k] = sum over i > 0 of ((n + 1) i - k) p[i] q[k-i]
+
+        Few factors with many terms are raised to the power as one large integer, as in `convolve`.
         """
+        recurrence, packed = self._power_costs(number)
+        slots = number * (self._span - 1) + 1
+        start = number * self.outcomes[0]
+        if packed < recurrence:
+            width = self._power_width(number)
+            return _unpacked(self._packed(width) ** number, start, slots, width)
         low, first = self.outcomes[0], self.weights[0]
         terms = [(x - low, w) for x, w in zip(self.outcomes[1:], self.weights[1:], strict=True)]
         weights = [first**number]
-        for k in range(1, number * (self._span - 1) + 1):
+        for k in range(1, slots):
             known = sum(((number + 1) * i - k) * w * weights[k - i] for i, w in terms if i <= k)
             weights.append(known // (k * first))
-        return PMF(dict(enumerate(weights, start=number * low)))
+        return PMF(dict(enumerate(weights, start=start)))
 
     def power_cost(self, number: int) -> int:
-        """Count the steps of the recurrence of `power`."""
-        return number * self._span * len(self)
+        """Count the steps of `power`, by the better of both ways."""
+        return min(self._power_costs(number))
+
+    def _power_costs(self, number: int) -> tuple[int, int]:
+        """Count steps of the recurrence, and what takes as long as the packed way (Karatsuba's)."""
+        slots = number * (self._span - 1) + 1
+        kilobytes = slots * self._power_width(number) / 1024
+        return slots * len(self), round(114 * kilobytes ** math.log2(3))
+
+    def _power_width(self, number: int) -> int:
+        return (self.total.bit_length() * number + 7) // 8
 
     def combine(self, other: PMF, operation: Callable[[int, int], int]) -> PMF:
         """Law of an operation on two independent totals, pair by pair.
@@ -308,6 +318,14 @@ class PMF(Mapping[int, Fraction]):
             return None
         numerator, denominator = self[outcome].as_integer_ratio()
         return f"{numerator}/{denominator}"
+
+
+def _unpacked(packed: int, start: int, slots: int, width: int) -> PMF:
+    """Law with the slots of a large integer as weights."""
+    raw = packed.to_bytes(width * slots, "little")
+    pieces = (raw[slot * width : (slot + 1) * width] for slot in range(slots))
+    weights = (int.from_bytes(piece, "little") for piece in pieces)
+    return PMF(dict(enumerate(weights, start=start)))
 
 
 def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Fraction) -> int:

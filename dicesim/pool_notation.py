@@ -25,7 +25,7 @@ from dicesim.modifiers import (
     Stage,
 )
 from dicesim.reading import OPERATORS, Operand, Reader
-from dicesim.tokens import MODIFIERS, Token
+from dicesim.tokens import MODIFIERS, Token, hint_for
 
 _EXPLOSIONS: Final[dict[str, ExplosionKind]] = {"!": "explode", "!!": "compound", "!p": "penetrate"}
 
@@ -201,11 +201,9 @@ class PoolReader(Reader):
         following = self._tokens[self._next + 1]
         number = self._tokens[self._next + 2] if following.kind == "-" else following
         if number.kind not in ("number", "end", "stray"):
-            raise self._refusal(
-                following,
-                "a whole number, since a comparison straight after dice counts them",
-                f"write ({pool}){sign.text} to compare the total",
-            )
+            hint = hint_for(following) or f"write ({pool}){sign.text}{following.text} for totals"
+            expected = "a whole number, since a comparison straight after dice counts them"
+            raise self._refusal(following, expected, hint)
         success = self._condition()
         failed = self._took("failure")
         failure = None if failed is None else self._number_or_condition(failed, failed.text[1:])
@@ -213,8 +211,10 @@ class PoolReader(Reader):
         objection = count.objection(stage)
         if objection is not None:
             span = self._span(sign.position)
-            hint = f"write ({pool}){span.text} to compare the total"
-            raise self._refusal(span, objection.expected, f"{objection.hint}; {hint}")
+            hint = objection.hint
+            if failure is None:
+                hint += f"; write ({pool}){span.text} to compare the total"
+            raise self._refusal(span, objection.expected, hint)
         return count
 
     def _advantage_refusal(self, token: Token) -> NotationError:

@@ -97,26 +97,31 @@ class Reader:
         self, start: int, operands: list[Operand], node: Callable[[], Expression]
     ) -> Operand:
         """Build a node from operands, none of which may be a bare count."""
-        for operand in operands:
-            if operand.count_at is not None:
-                raise self._bare_count_refusal(start, operand)
+        counts = [operand for operand in operands if operand.count_at is not None]
+        if counts:
+            raise self._bare_count_refusal(start, counts)
         try:
             return self._operand(node(), start)
         except ParameterError as error:
             limit = f"totals up to {INT64_MAX} (2**63 - 1)"
             raise self._refusal(self._span(start), limit, "write smaller numbers") from error
 
-    def _bare_count_refusal(self, start: int, operand: Operand) -> NotationError:
-        """Show both readings of a count beside arithmetic."""
-        count = self._span(operand.start, operand.end)
-        before, after = self._text[start : count.position], self._text[count.end : self._end]
-        compared = self._text[start : operand.count_at].rstrip()
-        relation = self._text[operand.count_at : count.end]
-        readings = f"{before}({count.text}){after} or ({compared}){relation}{after}"
-        short = len(readings) <= LONGEST_READING
-        hint = f"write {readings}" if short else "write parentheses"
-        expected = "parentheses around the count, or around what is compared"
-        return self._refusal(count, expected, hint)
+    def _bare_count_refusal(self, start: int, counts: list[Operand]) -> NotationError:
+        """Show both readings of a count beside arithmetic, or that of several counts."""
+        reading, place = "", start
+        for operand in counts:
+            count = self._span(operand.start, operand.end)
+            reading += f"{self._text[place : count.position]}({count.text})"
+            place = count.end
+        readings = reading + self._text[place : self._end]
+        expected = "parentheses around the count"
+        if len(counts) == 1:
+            compared = self._text[start : counts[0].count_at].rstrip()
+            readings += f" or ({compared}){self._text[counts[0].count_at : self._end]}"
+            expected += ", or around what is compared"
+        hint = readings if len(readings) <= LONGEST_READING else "parentheses"
+        first = self._span(counts[0].start, counts[0].end)
+        return self._refusal(first, expected, f"write {hint}")
 
     def _sideless_refusal(self, token: Token) -> NotationError:
         following = Token("stray", self._text[token.end : token.end + 1], token.end)

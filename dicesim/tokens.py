@@ -56,7 +56,7 @@ _AFTER: Final = re.compile(
 _HINTS: Final = (
     (r"/", "write // for a quotient rounded down"),
     (r"\.", "totals are whole numbers, without a fraction"),
-    (r",", "write numbers without commas"),
+    (r",", "write numbers without commas, and one expression"),
     (r"x[0-9]*", "write * for a product"),
     (r"\^|\*\*", "write a product, as in 2*2*2"),
     ("[\u00d7\u00b7]", "write * for a product"),
@@ -69,7 +69,8 @@ _HINTS: Final = (
     (r"(?:min|max)=?[0-9]+", "mi2 lets no die show less than 2, ma4 none more than 4"),
     (r"[wt][0-9]+", "write d for a die, as in 2d6"),
     (r"cs?.*|t", "a comparison counts successes, as in 10d10>=8"),
-    (r"e[0-9]*|!o", "write ! to explode, as in 4d6!"),
+    (r"e[0-9]*|!o", "write ! to explode, and numbers in full"),
+    (r"[hl][0-9]*", "write kh2 to keep the highest two, dl1 to drop the lowest"),
     (r"s[a-z]*", "dice cannot be sorted"),
     (r"p", "choose one of !, !! and !p"),
     (r"max", "write max=5 behind !, without spaces"),
