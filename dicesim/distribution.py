@@ -16,12 +16,12 @@ of what uses them is the mixture over all that they may stand for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from math import lcm
 from operator import floordiv, mul, neg
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
@@ -50,8 +50,9 @@ from dicesim.totals import (
 
 # What a Python int takes beside its digits.
 _INT_BYTES: Final = 32
-# Laws that are computed for different values of names, or numbers of dice.
+# Laws that are computed for different values of names, or numbers of dice, and their outcomes.
 _MAX_CASES: Final = 2**14
+_MAX_MIXED: Final = 2**20
 
 
 def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
@@ -102,17 +103,19 @@ def _check_table(expression: Expression, limits: Limits) -> None:
         )
 
 
-# What a name stands for: its total, and the functions of its dice, as far as they are used.
+# What a name stands for: its total, and the functions of its dice, as far as they are used; or,
+# where it is used just once, its definition.
 _State: TypeAlias = tuple[tuple[StatisticName, int], ...]
-_Known: TypeAlias = Mapping[str, _State]
+_Known: TypeAlias = Mapping[str, _State | Expression]
 
 
 class _Engine:
     """Laws of expressions, each computed once for each combination of what its names stand for."""
 
     def __init__(self) -> None:
-        self._laws: dict[tuple[Expression, tuple[tuple[str, _State], ...]], PMF] = {}
+        self._laws: dict[tuple[Expression, frozenset[tuple[str, _State | Expression]]], PMF] = {}
         self._cases = 0
+        self._mixed = 0
 
     def law(self, expression: Expression, known: _Known) -> PMF:
         """Law of a total, given what its names stand for."""
@@ -120,8 +123,11 @@ class _Engine:
             case Constant(value):
                 return PMF({value: 1})
             case Name(name):
-                return PMF({dict(known[name])["total"]: 1})
-        key = (expression, tuple((name, known[name]) for name in sorted(expression.free_names)))
+                state = known[name]
+                if isinstance(state, Expression):
+                    return self.law(state, known)
+                return PMF({dict(state)["total"]: 1})
+        key = (expression, frozenset(_depends(expression, known)))
         if key not in self._laws:
             self._laws[key] = self._computed(expression, known)
         return self._laws[key]
@@ -138,9 +144,9 @@ class _Engine:
             case Conditional(condition, then, otherwise):
                 met = self.law(condition, known)
                 branches = [(met.weight(1), then), (met.weight(0), otherwise)]
-                return PMF.mixture((w, self.law(branch, known)) for w, branch in branches if w)
+                return self._mixture((w, self.law(branch, known)) for w, branch in branches if w)
             case DiceFunction(name, Name() as pool):
-                return PMF({dict(known[pool.name])[name]: 1})
+                return PMF({dict(cast(_State, known[pool.name]))[name]: 1})
             case DiceFunction(name, pool):
                 states = self._states(pool, (name,), known)
                 return PMF({value: weight for ((_, value),), weight in states.items()})
@@ -168,7 +174,7 @@ class _Engine:
         return reduce(_convolve, others, _fair_dice(pools, shift))
 
     def _pool(self, pool: Dice, known: _Known) -> PMF:
-        return PMF.mixture(
+        return self._mixture(
             (weight, _pool_of(pool, number)) for number, weight in self._numbers(pool, known)
         )
 
@@ -176,20 +182,30 @@ class _Engine:
         """Mixture over all that the first name may stand for, and so on with the others."""
         (name, value), *others = expression.definitions
         rest = Let(tuple(others), expression.body) if others else expression.body
-        if name not in rest.free_names:
-            return self.law(rest, known)
-        states = self._states(value, _uses(name, rest), known)
+        uses, mentions = _uses(name, rest)
+        if uses == ("total",) and mentions < 2:
+            return self.law(rest, {**known, name: value})
+        states = self._states(value, uses, known)
         self._spend(len(states))
-        return PMF.mixture(
+        return self._mixture(
             (weight, self.law(rest, {**known, name: state})) for state, weight in states.items()
         )
+
+    def _mixture(self, parts: Iterable[tuple[int, PMF]]) -> PMF:
+        """Mix laws, as long as they are not too many and wide in all."""
+        mixed = []
+        for weight, law in parts:
+            mixed.append((weight, law))
+            self._mixed += len(law)
+            check_cost(self._mixed, "outcomes to mix", _MAX_MIXED)
+        return mixed[0][1] if len(mixed) == 1 else PMF.mixture(mixed)
 
     def _states(
         self, value: Expression, names: tuple[StatisticName, ...], known: _Known
     ) -> dict[_State, int]:
         """Weights of all that a value may come to, in total and by functions of its dice."""
-        if isinstance(value, Name):
-            return {known[value.name]: 1}
+        if isinstance(value, Name) and not isinstance(state := known[value.name], Expression):
+            return {state: 1}
         if names == ("total",) or not isinstance(value, Dice):
             law = self.law(value, known)
             return {(("total", x),): weight for x, weight in zip(law, law.weights, strict=True)}
@@ -218,8 +234,17 @@ class _Engine:
         check_cost(self._cases, "cases to tell apart", _MAX_CASES)
 
 
-def _uses(name: str, rest: Expression) -> tuple[StatisticName, ...]:
-    """Tell what is used of a name, by other names for it as well."""
+def _depends(expression: Expression, known: _Known) -> Iterator[tuple[str, _State | Expression]]:
+    """Yield what the names in an expression stand for, and the names in those."""
+    for name in expression.free_names:
+        state = known[name]
+        yield name, state
+        if isinstance(state, Expression):
+            yield from _depends(state, known)
+
+
+def _uses(name: str, rest: Expression) -> tuple[tuple[StatisticName, ...], int]:
+    """Tell what is used of a name, by other names for it as well, and how often."""
     names = {name}
     if isinstance(rest, Let):
         for other, value in rest.definitions:
@@ -234,8 +259,8 @@ def _uses(name: str, rest: Expression) -> tuple[StatisticName, ...]:
         and part.pool.name in names
     ]
     mentions = sum(isinstance(part, Name) and part.name in names for part in parts)
-    used: set[StatisticName] = {"total"} if mentions > len(functions) else set()
-    return tuple(sorted({*used, *functions}))
+    used: set[StatisticName] = set() if 0 < mentions == len(functions) else {"total"}
+    return tuple(sorted({*used, *functions})), mentions
 
 
 def _pool_of(pool: Dice, number: int) -> PMF:

@@ -29,7 +29,8 @@ EXPRESSIONS = [
 def p_value(tally: Tally, pmf: PMF) -> float:
     """Chi-square of a tally by scipy itself, outcomes expected less than five times together."""
     expected = np.array([float(pmf[x]) for x in pmf]) * tally.total
-    observed = np.array([tally.counter()[x] for x in pmf], dtype=float)
+    counter = tally.counter()
+    observed = np.array([counter[x] for x in pmf], dtype=float)
     rare = expected < 5
     if rare.any():
         expected = np.append(expected[~rare], expected[rare].sum())
