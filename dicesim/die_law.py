@@ -80,6 +80,16 @@ def convolved(left: Law, right: Law) -> Law:
     return law
 
 
+def power(series: Series, number: int, multiply: Callable[[Series, Series], Series]) -> Series:
+    """Raise a series to a power of at least 1, by repeated squaring."""
+    bits = bin(number)[3:]
+    result = series
+    for bit in bits:
+        result = multiply(result, result)
+        result = multiply(result, series) if bit == "1" else result
+    return result
+
+
 def split(law: Law, condition: Any) -> tuple[Law, Law]:
     """Part a law into what meets a condition and what does not."""
     meets = {value: weight for value, weight in law.items() if condition.holds(value)}

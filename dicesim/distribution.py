@@ -29,11 +29,11 @@ from dicesim.die_law import check_cost
 from dicesim.errors import ExactUnavailable
 from dicesim.expression import Expression, check_limits, unknown, walk
 from dicesim.faces import Die
+from dicesim.joint import StatisticName
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.pmf import MAX_PAIRS, PMF
-from dicesim.pool_law import StatisticName
-from dicesim.pools import group_law, pool_law, pool_states
+from dicesim.pool_law import group_law, pool_law, pool_states
 from dicesim.totals import (
     Comparison,
     Conditional,

@@ -1,0 +1,227 @@
+"""Exact laws of the selected dice of a pool.
+
+Two methods, none of which enumerates the dice:
+
+- Like dice that do not explode: a selection picks a window of ranks. `ranked` adds the dice value
+  by value, lowest first, and keeps for each number of dice so far the generating function of what
+  the selected ones contribute, packed into one large integer (Kronecker substitution).
+- Dice that explode, and the parts of a group, come in unlike clusters: `Selected` sums over the
+  value at which the selection ends. A truncated power series marks the dice beyond that value and
+  those at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from math import comb
+from typing import Final, TypeAlias
+
+from dicesim.die_law import Chain, Law, Series, check_cost, power
+
+Contributions: TypeAlias = Mapping[int, Law]
+Multiply: TypeAlias = Callable[[Series, Series], Series]
+# What a cluster of dice is made of: from the symbol of a law, that of an absent die, and the
+# product of symbols, to the sum of the symbols of all that the cluster may show.
+Cluster: TypeAlias = Callable[[Callable[[Law], Series], Series, Multiply], Series]
+
+# Bytes of large integers that are added and multiplied in about a second.
+_MAX_BYTES: Final = 2**30
+
+
+class _Packing:
+    """Generating functions as large integers, a slot of bits for each exponent.
+
+    Parameters
+    ----------
+    total : int
+        No weight is greater.
+    low : int
+        Least exponent of a single factor: each is raised by it to 0.
+    """
+
+    def __init__(self, total: int, low: int) -> None:
+        self.bytes = total.bit_length() // 8 + 1
+        self.low = low
+
+    def pack(self, law: Law) -> int:
+        """One large integer for a law."""
+        return sum(weight << 8 * self.bytes * (value - self.low) for value, weight in law.items())
+
+    def unpack(self, packed: int, factors: int) -> Law:
+        """Law from the product of so many factors."""
+        raw = packed.to_bytes(packed.bit_length() // 8 + 1, "little")
+        start = factors * self.low
+        return {
+            start + place // self.bytes: weight
+            for place in range(0, len(raw), self.bytes)
+            if (weight := int.from_bytes(raw[place : place + self.bytes], "little"))
+        }
+
+
+def ranked(law: Law, number: int, ranks: range, contributions: Contributions) -> Law:
+    """Law of what the dice with these ranks contribute, out of so many like dice.
+
+    Parameters
+    ----------
+    law : dict
+        What each die shows.
+    number : int
+        How many dice there are.
+    ranks : range
+        Ranks that are kept, from 0 for the lowest die.
+    contributions : mapping of int to dict
+        For each value, the law of what a kept die adds; all of one total weight.
+    """
+    weight = sum(law.values())
+    share = sum(next(iter(contributions.values())).values())
+    low = min(min(added) for added in contributions.values())
+    high = max(max(added) for added in contributions.values())
+    packing = _Packing((weight * share) ** number, low)
+    size = packing.bytes * (len(ranks) * (high - low) + 1)
+    check_cost(len(law) * number * number / 2 * (size + 64), "bytes of arithmetic", _MAX_BYTES)
+    so_far = [1] + [0] * number
+    for value in sorted(law):
+        powers = [1]
+        for _ in ranks:
+            powers.append(powers[-1] * packing.pack(contributions[value]))
+        for placed in range(number, -1, -1):
+            for more in range(1, placed + 1):
+                before = placed - more
+                kept = max(0, min(placed, ranks.stop) - max(before, ranks.start))
+                ways = comb(placed, more) * law[value] ** more * share ** (more - kept)
+                so_far[placed] += so_far[before] * powers[kept] * ways
+    return packing.unpack(so_far[number], len(ranks))
+
+
+def single(law: Law) -> Cluster:
+    """Cluster of one die."""
+    return lambda symbol, absent, multiply: symbol(law)  # noqa: ARG005
+
+
+def exploding(chain: Chain, number: int) -> Cluster:
+    """Cluster of so many dice that explode alike."""
+
+    def cluster(symbol: Callable[[Law], Series], absent: Series, multiply: Multiply) -> Series:
+        return power(chain.expand(symbol, absent, multiply), number, multiply)
+
+    return cluster
+
+
+# Marks of a die: nearer to the end of the selection than a certain value, at it, or farther.
+_NEAR: Final = (1, 0)
+_AT: Final = (0, 1)
+_FAR: Final = (0, 0)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A selection from unlike clusters of dice.
+
+    The law is a sum over the value at which the selection ends, and over the number of dice that
+    lie nearer than it: so few that some are missing, which dice at that value make up for.
+
+    Parameters
+    ----------
+    clusters : sequence of Cluster
+    slots : int
+        How many dice there are at most.
+    values : sequence of int
+        All that a die may show, beginning at the end from which it is selected.
+    number : int
+        How many dice are selected.
+    keep : bool
+        Whether these are kept, or dropped.
+    contributions : mapping of int to dict
+        For each value, the law of what a kept die adds; all of one total weight.
+    """
+
+    clusters: Sequence[Cluster]
+    slots: int
+    values: Sequence[int]
+    number: int
+    keep: bool
+    contributions: Contributions
+
+    def law(self) -> Law:
+        """Law of what is kept."""
+        self._check_cost()
+        marks = dict.fromkeys(self.values, _NEAR)
+        # Where there are fewer dice, all of them are selected.
+        result = sum(self._expand(marks).values())
+        marks = dict.fromkeys(self.values, _FAR)
+        for value in self.values:
+            near, far = self._selected[value], self._others[value]
+            without = self._expand(marks)
+            marks[value] = _AT
+            at = self._expand(marks)
+            marks[value] = _NEAR
+            for placed in range(self.number):
+                missing = self.number - placed
+                too_few = sum(at.get((placed, more), 0) for more in range(missing))
+                enough = without.get((placed, 0), 0) - too_few
+                result += enough * near**missing // far**missing
+        return self._packing.unpack(result, self.slots)
+
+    def _check_cost(self) -> None:
+        spread = max(map(max, self.contributions.values())) - self._packing.low
+        reach = (self.number if self.keep else self.slots) * spread - self.slots * self._packing.low
+        terms = (self.number * (self.number + 1) // 2) ** 2
+        cost = len(self.values) * terms * self._packing.bytes * (reach + 1)
+        check_cost(cost, "bytes of arithmetic", _MAX_BYTES)
+
+    @cached_property
+    def _share(self) -> int:
+        """Total weight of what a kept die adds."""
+        return sum(self.contributions[self.values[0]].values())
+
+    @cached_property
+    def _packing(self) -> _Packing:
+        weighed = self._product(lambda law: {_FAR: sum(law.values()) * self._share}, self._share)
+        return _Packing(weighed[_FAR], min(0, *map(min, self.contributions.values())))
+
+    @cached_property
+    def _dropped(self) -> int:
+        """Generating function of a die that adds nothing."""
+        return self._packing.pack({0: self._share})
+
+    @cached_property
+    def _selected(self) -> Mapping[int, int]:
+        """Generating functions of selected dice, by what they show."""
+        if self.keep:
+            return {value: self._packing.pack(self.contributions[value]) for value in self.values}
+        return dict.fromkeys(self.values, self._dropped)
+
+    @cached_property
+    def _others(self) -> Mapping[int, int]:
+        """Generating functions of the dice that are not selected."""
+        return replace(self, keep=not self.keep)._selected
+
+    def _expand(self, marks: Mapping[int, tuple[int, int]]) -> Series:
+        """Product of all clusters, with these marks of values."""
+
+        def symbol(law: Law) -> Series:
+            series: Series = {}
+            for value, weight in law.items():
+                mark = marks[value]
+                function = self._selected if mark == _NEAR else self._others
+                series[mark] = series.get(mark, 0) + weight * function[value]
+            return series
+
+        return self._product(symbol, self._dropped)
+
+    def _product(self, symbol: Callable[[Law], Series], absent: int) -> Series:
+        """Product of all clusters, where a die that is not there counts as so much."""
+        factors = (cluster(symbol, {_FAR: absent}, self._times) for cluster in self.clusters)
+        return reduce(self._times, factors)
+
+    def _times(self, left: Series, right: Series) -> Series:
+        """Product of two series, as far as it has fewer marks than dice are selected."""
+        series: Series = {}
+        for (p, q), v in left.items():
+            for (r, s), w in right.items():
+                if p + q + r + s < self.number:
+                    mark = (p + r, q + s)
+                    series[mark] = series.get(mark, 0) + v * w
+        return series
