@@ -121,8 +121,11 @@ def modify(rolled: Rolled, modifier: Modifier, die: Die, source: Source) -> Roll
         case Explode():
             return _explode(rolled, modifier, die, source)
         case Clamp(bound, value):
-            limit = np.maximum if bound == "least" else np.minimum
-            return replace(rolled, values=limit(rolled.values, rolled.values.dtype.type(value)))
+            clip = np.maximum if bound == "least" else np.minimum
+            # A bound beyond the type lies beyond all values, too.
+            extremes = np.iinfo(rolled.values.dtype)
+            limit = rolled.values.dtype.type(min(max(value, extremes.min), extremes.max))
+            return replace(rolled, values=clip(rolled.values, limit))
     raise unknown(modifier)
 
 
