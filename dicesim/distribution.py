@@ -227,7 +227,8 @@ class _Engine:
             return [(pool.count, 1)]
         law = self.law(pool.count, known)
         self._spend(len(law))
-        return list(zip(law, law.weights, strict=True))
+        # The most dice come first, so that what is too dear is refused at once.
+        return list(zip(law, law.weights, strict=True))[::-1]
 
     def _spend(self, cases: int) -> None:
         self._cases += cases

@@ -193,9 +193,9 @@ def kinds(chain: Chain, number: int) -> tuple[list[Law], Series]:
         return {tuple(int(i == kind) for i in range(len(laws))): 1}
 
     def multiply(left: Series, right: Series) -> Series:
+        check_cost(len(left) * len(right))
         series: Series = {}
         for p, v in left.items():
-            check_cost(len(series))
             for q, w in right.items():
                 exponents = tuple(map(sum, zip(p, q, strict=True)))
                 series[exponents] = series.get(exponents, 0) + v * w

@@ -222,12 +222,13 @@ class _Parser(PoolReader):
 
     def _quotient(self, dividend: Operand) -> Operand:
         divisor = self._unary()
+        both = [dividend, divisor]
+        self._check_counts(dividend.start, both)
         if can_be_zero(divisor.node):
             low, high = divisor.node.bounds
             hint = f"this one lies from {low} to {high}; write max(1, ...) around it"
             whole = self._span(divisor.start, divisor.end)
             raise self._refusal(whole, "a divisor that is never 0", hint if low < high else "")
-        both = [dividend, divisor]
         return self._build(dividend.start, both, lambda: Quotient(dividend.node, divisor.node))
 
     def _unary(self) -> Operand:

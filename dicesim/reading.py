@@ -97,14 +97,17 @@ class Reader:
         self, start: int, operands: list[Operand], node: Callable[[], Expression]
     ) -> Operand:
         """Build a node from operands, none of which may be a bare count."""
-        counts = [operand for operand in operands if operand.count_at is not None]
-        if counts:
-            raise self._bare_count_refusal(start, counts)
+        self._check_counts(start, operands)
         try:
             return self._operand(node(), start)
         except ParameterError as error:
             limit = f"totals up to {INT64_MAX} (2**63 - 1)"
             raise self._refusal(self._span(start), limit, "write smaller numbers") from error
+
+    def _check_counts(self, start: int, operands: list[Operand]) -> None:
+        counts = [operand for operand in operands if operand.count_at is not None]
+        if counts:
+            raise self._bare_count_refusal(start, counts)
 
     def _bare_count_refusal(self, start: int, counts: list[Operand]) -> NotationError:
         """Show both readings of a count beside arithmetic, or that of several counts."""

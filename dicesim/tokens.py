@@ -28,7 +28,7 @@ _BEFORE: Final = re.compile(
       | (?P<dice>[0-9]*d(?:[0-9]+|%)
                | [0-9]+df
                | df(?:(?![0-9a-z_])|(?=(?:[kd][hl]?|ro?|mi|ma)-?[0-9]|adv|dis)))
-      | (?P<sideless>[0-9]+d(?![hl])|d(?!\w))
+      | (?P<sideless>[0-9]+d(?![hl]|is)|d(?!\w))
       | (?P<number>[0-9]+)
       | (?P<word>[a-z_][a-z0-9_]*)(?!\w)
       | {_SYMBOLS}
