@@ -151,7 +151,7 @@ def exact(
     """Print the exact odds of an expression."""
     _one_of(as_json=as_json, as_csv=as_csv)
     tree = dicesim.parse(expression)
-    pmf = dicesim.exact(tree, limits=limits_from(limit or []))
+    pmf = _exact(tree, limits_from(limit or []))
     for caveat in dicesim.caveats(tree):
         terminal.say(f"note: {caveat}")
     if as_json:
@@ -207,6 +207,13 @@ def _result_of(
     for note in result.notes:
         notes.line(f"note: {note}")
     return result, failure
+
+
+def _exact(tree: dicesim.Expression, limits: dicesim.Limits) -> dicesim.PMF:
+    try:
+        return dicesim.exact(tree, limits=limits)
+    except dicesim.ExactUnavailable as error:
+        raise dicesim.ExactUnavailable(f"{error}; dicesim run rolls it all the same") from error
 
 
 def _strict_code(result: dicesim.Result, notes: terminal.Notes) -> int:

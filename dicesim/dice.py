@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from dicesim.errors import ParameterError
 from dicesim.expression import Expression, require_expressions, whole_fields
 from dicesim.faces import INT64_MAX, Die
-from dicesim.modifiers import Count, Drop, Keep, Modifier, Stage
+from dicesim.modifiers import MAX_MODIFIERS, Count, Drop, Keep, Modifier, Stage
 
 # Multisets are only counted where this many faces, or dice, are the fewer of the two.
 _FEW: Final = 64
@@ -37,6 +37,10 @@ class _Pool(Expression):
         ParameterError
             A modifier makes no sense where it stands.
         """
+        if len(self.modifiers) > MAX_MODIFIERS:
+            raise ParameterError(
+                f"modifiers: a pool takes at most {MAX_MODIFIERS}", parameter="modifiers"
+            )
         stages = [self.start]
         for modifier in self.modifiers:
             if any(isinstance(earlier, Count) for earlier in self.modifiers[: len(stages) - 1]):
@@ -60,6 +64,23 @@ class _Pool(Expression):
         """Whether dice are counted, and not added up."""
         return bool(self.modifiers) and isinstance(self.modifiers[-1], Count)
 
+    @property
+    def fails(self) -> bool:
+        """Whether failures are taken off the count."""
+        match self.modifiers:
+            case [*_, Count(failure=failure)]:
+                return failure is not None
+        return False
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether every die counts, whatever it shows."""
+        match self.modifiers:
+            case [*_, Count(success, None)]:
+                before = self.stages[-2]
+                return success.within(before.low, before.high) == before.high - before.low + 1
+        return False
+
     @cached_property
     def bounds(self) -> tuple[int, int]:
         """As few or as many dice as there may be, all at their lowest or highest."""
@@ -68,6 +89,19 @@ class _Pool(Expression):
             min(last.fewest * last.low, last.most * last.low),
             max(last.fewest * last.high, last.most * last.high),
         )
+
+
+def dice_stage(count: int | Expression, die: Die) -> Stage:
+    """Return equal dice before any modifier: natural faces."""
+    fewest, most = (count, count) if isinstance(count, int) else count.bounds
+    return Stage(die, fewest, most, die.low, die.high)
+
+
+def group_stage(parts: Sequence[Expression]) -> Stage:
+    """Return parts before any modifier: anything between the least and the greatest total."""
+    lows, highs = zip(*(part.bounds for part in parts), strict=True)
+    span = Die([(min(lows), max(highs))])
+    return Stage(span, len(parts), len(parts), span.low, span.high)
 
 
 @dataclass(frozen=True)
@@ -128,7 +162,7 @@ class Dice(_Pool):
     @property
     def start(self) -> Stage:
         """Natural faces."""
-        return Stage(self.die, *self.start_count, self.die.low, self.die.high)
+        return dice_stage(self.count, self.die)
 
     @cached_property
     def price(self) -> int:
@@ -195,6 +229,4 @@ class Group(_Pool):
     @property
     def start(self) -> Stage:
         """Anything between the least and the greatest total of a part."""
-        lows, highs = zip(*(part.bounds for part in self.parts), strict=True)
-        span = Die([(min(lows), max(highs))])
-        return Stage(span, len(self.parts), len(self.parts), span.low, span.high)
+        return group_stage(self.parts)

@@ -167,6 +167,12 @@ class Chain:
         return cls(first, last, extra, end, explode.limit)
 
     @property
+    def cost(self) -> int:
+        """Count the steps of `total`: sums grow with the chain, as far as faces lie apart."""
+        faces = [*self.extra, *self.end, 0]
+        return self.limit**2 * (max(faces) - min(faces)) * len(self.extra) // 2
+
+    @property
     def laws(self) -> tuple[Law, Law, Law, Law]:
         """What dice may show: first and last, extra and end."""
         return self.first, self.last, self.extra, self.end
@@ -178,6 +184,7 @@ class Chain:
 
     def total(self) -> Law:
         """Law of the sum of all dice of the chain."""
+        check_cost(self.cost)
         return self.expand(dict, {0: 1}, convolved)
 
     def expand(

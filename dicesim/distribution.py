@@ -116,6 +116,7 @@ class _Engine:
         self._laws: dict[tuple[Expression, frozenset[tuple[str, _State | Expression]]], PMF] = {}
         self._cases = 0
         self._mixed = 0
+        self._steps = 0
 
     def law(self, expression: Expression, known: _Known) -> PMF:
         """Law of a total, given what its names stand for."""
@@ -128,6 +129,8 @@ class _Engine:
                     return self.law(state, known)
                 return PMF({dict(state)["total"]: 1})
         key = (expression, frozenset(_depends(expression, known)))
+        if not known:  # nothing is computed twice
+            return self._computed(expression, known)
         if key not in self._laws:
             self._laws[key] = self._computed(expression, known)
         return self._laws[key]
@@ -152,7 +155,10 @@ class _Engine:
                 return PMF({value: weight for ((_, value),), weight in states.items()})
             case Let():
                 return self._let(expression, known)
-        return _combined(expression, [self.law(child, known) for child in expression.children])
+        laws = [self.law(child, known) for child in expression.children]
+        self._steps += sum(map(len, laws))
+        check_cost(self._steps)
+        return _combined(expression, laws)
 
     def _sum(self, terms: Sequence[Expression], known: _Known) -> PMF:
         """Put all pools into one recurrence: a negated pool is a pool, mirrored and shifted."""
@@ -163,6 +169,8 @@ class _Engine:
             match term:
                 case Constant(value):
                     shift += value
+                case Name(name) if not isinstance(known[name], Expression):
+                    shift += dict(cast(_State, known[name]))["total"]
                 case Dice(int(count), Die(runs=((low, high, _),)), ()):
                     pools[high - low + 1] += count
                     shift += count * (low - 1)
@@ -174,6 +182,8 @@ class _Engine:
         return reduce(_convolve, others, _fair_dice(pools, shift))
 
     def _pool(self, pool: Dice, known: _Known) -> PMF:
+        if isinstance(pool.count, int):
+            return _pool_of(pool, pool.count)
         return self._mixture(
             (weight, _pool_of(pool, number)) for number, weight in self._numbers(pool, known)
         )
@@ -198,7 +208,7 @@ class _Engine:
             mixed.append((weight, law))
             self._mixed += len(law)
             check_cost(self._mixed, "outcomes to mix", _MAX_MIXED)
-        return mixed[0][1] if len(mixed) == 1 else PMF.mixture(mixed)
+        return PMF.mixture(mixed)
 
     def _states(
         self, value: Expression, names: tuple[StatisticName, ...], known: _Known
@@ -280,7 +290,7 @@ def _combined(expression: Expression, laws: Sequence[PMF]) -> PMF:
         case Product():
             return reduce(_multiply, laws)
         case Quotient():
-            return _pairs(laws[0], laws[1], floordiv)
+            return _pairwise(laws[0], laws[1], floordiv)
         case Comparison(_, operator, _):
             return _comparison(laws[0], laws[1], operator)
         case Function("max"):
@@ -325,10 +335,10 @@ def _convolve(left: PMF, right: PMF) -> PMF:
 
 
 def _multiply(left: PMF, right: PMF) -> PMF:
-    return _pairs(left, right, mul)
+    return _pairwise(left, right, mul)
 
 
-def _pairs(left: PMF, right: PMF, operation: Callable[[int, int], int]) -> PMF:
+def _pairwise(left: PMF, right: PMF, operation: Callable[[int, int], int]) -> PMF:
     check_cost(len(left) * len(right), "pairs of outcomes", MAX_PAIRS)
     return left.combine(right, operation)
 

@@ -12,6 +12,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
+from typing import ClassVar
 
 from dicesim.errors import ParameterError
 from dicesim.faces import INT64_MAX
@@ -21,7 +22,15 @@ from dicesim.limits import Limits
 class Expression(ABC):
     """A node of the tree; its facts are by default those of all its children together."""
 
+    # Whether the node can only stand at the top of a tree.
+    only_on_top: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
+        if any(child.only_on_top for child in self.children):
+            raise ParameterError(
+                "expression: names are defined at the top of a tree; put one Let around it all",
+                parameter="expression",
+            )
         low, high = self.bounds
         if low < -INT64_MAX or high > INT64_MAX:
             raise ParameterError(

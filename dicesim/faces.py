@@ -115,6 +115,22 @@ class Die:
         met = sum(condition.within(low, high) * weight for low, high, weight in self.runs)
         return Fraction(met, self.total)
 
+    def without(self, condition: Condition) -> Die:
+        """Return a die with the faces that do not meet a condition.
+
+        Examples
+        --------
+        >>> Die.fair(6).without(Condition("<=", 2))
+        Die([(3, 6, 1)])
+        """
+        runs = []
+        for low, high, weight in self.runs:
+            ends = sorted({low, high + 1, *(condition.value + i for i in (0, 1))})
+            for start, end in pairwise(end for end in ends if low <= end <= high + 1):
+                if not condition.holds(start):
+                    runs.append(Run(start, end - 1, weight))
+        return Die(runs)
+
     def weights(self) -> dict[int, int]:
         """Weight of each face, ascending; for a die with few enough of them."""
         return {face: weight for low, high, weight in self.runs for face in range(low, high + 1)}

@@ -6,8 +6,10 @@ pool (how many dice lie there, what they can show, how many were rolled), and wh
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from dicesim.condition import Condition
@@ -15,6 +17,8 @@ from dicesim.faces import Die
 
 # Extra dice that a die may explode into, where nothing else is written.
 EXPLOSION_LIMIT: Final = 20
+# More modifiers than this on one pool are refused.
+MAX_MODIFIERS: Final = 50
 
 
 class Objection(NamedTuple):
@@ -64,7 +68,8 @@ class Stage:
 
     def can_meet(self, condition: Condition) -> bool:
         """Tell whether a face, or a die as it lies now, can meet the condition."""
-        return bool(condition.within(self.low, self.high) or self.die.share(condition))
+        changed = self.changed and condition.within(self.low, self.high)
+        return bool(changed or self.die.share(condition))
 
 
 class Modifier(ABC):
@@ -154,10 +159,8 @@ class Explode(Modifier):
 
     def after(self, stage: Stage) -> Stage:
         """More dice, or higher ones."""
-        natural = stage.die.share(self.condition)
-        share = float(natural)
-        # A geometric series, whose limit is as good as any long one.
-        chain = float((1 - natural ** min(self.limit + 1, 100)) / (1 - natural))
+        share = float(stage.die.share(self.condition))
+        chain = _geometric(stage.die.share(self.condition), self.limit + 1)
         low, high = stage.die.low, stage.die.high
         if self.kind == "compound":
             low, high = min(0, low * self.limit), max(0, high * self.limit)
@@ -279,8 +282,17 @@ class Count(Modifier):
         return int(self.success.holds(value)) - int(failed)
 
 
+def _geometric(share: Fraction, terms: int) -> float:
+    """Sum the first powers of a share less than 1, however near to 1 it is."""
+    if not share:
+        return 1.0
+    rest = float(1 - share)
+    logarithm = math.log1p(-rest) if rest < 0.5 else math.log(share)
+    return -math.expm1(terms * logarithm) / rest
+
+
 def _impossible(stage: Stage, condition: Condition, consequence: str) -> Objection | None:
     if stage.can_meet(condition):
         return None
-    bounds = f"from {stage.low} to {stage.high}" if stage.low < stage.high else "that can be met"
-    return Objection(f"a number {bounds}", f"no die can be {condition}, so {consequence}")
+    shown = f"{stage.low} to {stage.high}" if stage.low < stage.high else f"{stage.low}"
+    return Objection("a condition that some die can meet", f"dice show {shown}, so {consequence}")

@@ -73,8 +73,6 @@ _RESERVED: Final = frozenset([*FUNCTIONS, *DICE_FUNCTIONS, "if"])
 _LIKE_DICE: Final = re.compile(
     r"d|d[0-9f].*|(kh|kl|k|dh|dl|ro|r|f|mi|ma)[0-9]*|adv|dis", re.IGNORECASE
 )
-# Tokens that can be meant as a name where "=" follows, though it cannot be one.
-_NAMED: Final = ("word", "dice", "sideless")
 _MAX_NAMES: Final = 100
 
 
@@ -155,19 +153,25 @@ class _Parser(PoolReader):
     def notation(self) -> Expression:
         """Read the whole text."""
         definitions = []
-        while self._peek.kind in _NAMED and self._tokens[self._next + 1].kind == "=":
+        while self._at_definition():
             definitions.append(self._definition())
         body = self._total()
         if self._peek.kind != "end":
             raise self._refusal(self._peek, OPERATORS, self._hint_after(self._peek))
         return Let(tuple(definitions), body.node) if definitions else body.node
 
+    def _at_definition(self) -> bool:
+        """Tell whether a name follows, or one die, which can be meant as one."""
+        token = self._peek
+        named = token.kind == "word" or token.text.lower().startswith("d")
+        return named and self._tokens[self._next + 1].kind == "="
+
     def _definition(self) -> tuple[str, Expression]:
         token = self._take()
         name = token.text.lower()
         if name in _RESERVED or _LIKE_DICE.fullmatch(name):
             kind = "a function" if name in _RESERVED else "dice or a modifier"
-            hint = f"{name} is {kind}; choose another name"
+            hint = f"{name} is {kind}; choose another name, or write == to compare"
             raise self._refusal(token, "a name of your own", hint)
         if name in self._names:
             hint = f"{name} is already defined; choose another name"
@@ -207,11 +211,15 @@ class _Parser(PoolReader):
     def _product(self) -> Operand:
         start = self._peek.position
         operands = [self._unary()]
+        quotients = 0
         while sign := self._took("*", "//"):
             if sign.kind == "//":
+                self._enter(sign)
+                quotients += 1
                 operands = [self._quotient(self._multiplied(start, operands))]
             else:
                 operands.append(self._unary())
+        self._depth -= quotients
         return self._multiplied(start, operands)
 
     def _multiplied(self, start: int, operands: list[Operand]) -> Operand:
@@ -317,9 +325,7 @@ class _Parser(PoolReader):
         whole = self._span(operand.start, operand.end)
         hint = f"compare it, as in ({whole.text})>=1"
         if operand.count_at is not None:
-            pool = self._text[operand.start : operand.count_at].rstrip()
-            relation = self._text[operand.count_at : operand.end]
-            hint = f"write ({pool}){relation} or ({whole.text})>=1"
+            hint = f"write {self._compared(operand)}({whole.text})>=1"
         raise self._refusal(whole, "a condition that is 1 or 0", hint)
 
     def _check_dice(self, name: str, operand: Operand) -> None:
@@ -336,14 +342,16 @@ class _Parser(PoolReader):
     def _chain_refusal(self, start: int, second: Token) -> NotationError:
         first = self._text[start : second.position].rstrip()
         number = self._tokens[self._tokens.index(second) + 1]
-        hint = f"write ({first}){second.text}{number.text if number.kind == 'number' else '...'}"
-        expected = "one comparison at most"
-        return self._refusal(second, expected, hint if len(hint) <= LONGEST_READING else "")
+        hint = "where both have to hold, write names, as in x = 2d6; (5<=x)*(x<=9)"
+        if number.kind == "number" and len(first) <= LONGEST_READING:
+            hint += f"; to compare the 1 or 0, ({first}){second.text}{number.text}"
+        return self._refusal(second, "one comparison at most", hint)
 
     def _modifier_refusal(self, token: Token, inside: Operand) -> NotationError:
         hint = "modifiers follow their dice, as in 4d6kh3"
-        if isinstance(inside.node, Dice):
-            dice = self._span(inside.start, inside.end).text
+        dice = self._span(inside.start, inside.end).text
+        plain = isinstance(inside.node, Dice) and not (inside.node.counted or dice.startswith("("))
+        if plain and token.kind in ("select", "explode", "reroll", "clamp"):
             hint = f"a total has no dice; write {dice}{token.text} without parentheses"
         return self._refusal(token, OPERATORS, hint)
 
@@ -354,7 +362,7 @@ class _Parser(PoolReader):
         elif near:
             hint = f"did you mean {near[0]}?"
         elif self._peek.kind == "(":
-            hint = f"the functions are {', '.join(sorted(_RESERVED))}"
+            hint = f"the functions are {', '.join(sorted(_RESERVED))}, and // rounds down"
         else:
             example = f"define it first, as in {name[:20]} = 1d20; {name[:20]}+1"
             hint = example

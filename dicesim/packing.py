@@ -28,6 +28,8 @@ Words = NDArray[np.uint16]
 
 _VALUES: Final = 2**16
 _BITS: Final = 16
+# Dice in all joint outcomes that are evaluated for a table; dice with one side add no outcomes.
+_MOST_DICE: Final = 2**22
 # Words that are drawn at once, and that are read at once; the stream is the same for any size.
 _BLOCK: Final = 2**18
 _PIECE: Final = 2**14
@@ -133,6 +135,8 @@ def pack(expression: Expression) -> Packing | None:
     if expression.endless or expression.joint_bits > _BITS:
         return None
     size = round(2**expression.joint_bits)
+    if size * expression.price > _MOST_DICE:
+        return None
     totals = _table(expression, size).astype(np.int64)
     totals.flags.writeable = False
     return Packing(totals, *_layout(size))

@@ -305,7 +305,7 @@ class PMF(Mapping[int, Fraction]):
 
     def weight(self, outcome: int) -> int:
         """Weight of an outcome: 0 for what cannot occur."""
-        return self._weight.get(outcome, 0)
+        return self._weight.get(index(outcome), 0)
 
     def weight_at_most(self, outcome: int) -> int:
         """Weight of all outcomes up to this one."""

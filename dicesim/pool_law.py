@@ -11,13 +11,16 @@ from typing import Final, NamedTuple
 from dicesim.dice import Dice, Group
 from dicesim.die_law import Chain, Law, changed, check_cost, contribution, natural
 from dicesim.errors import ExactUnavailable
+from dicesim.faces import Die
 from dicesim.joint import StatisticName, joint, kinds
-from dicesim.modifiers import Clamp, Count, Drop, Explode, Keep, Modifier
+from dicesim.modifiers import Clamp, Count, Drop, Explode, Keep, Modifier, Reroll
 from dicesim.pmf import PMF
 from dicesim.selection import Contributions, Selected, exploding, ranked, single
 
 # Joint totals of the parts of a group that are gone through one by one.
 _MAX_JOINT: Final = 2**18
+# So few are gone through in any case.
+_FEW_JOINT: Final = 2**10
 
 
 class _Steps(NamedTuple):
@@ -65,6 +68,8 @@ def pool_law(pool: Dice, number: int) -> PMF:
         return die.power(number)
 
     def contributions(values: Sequence[int]) -> Contributions:
+        dearest = max((_price(step, pool.die) for step in steps.after), default=1)
+        check_cost(len(values) * dearest)
         return {value: contribution({value: 1}, steps.after, pool.die) for value in values}
 
     chain = _chain(pool, steps.before)
@@ -81,10 +86,20 @@ def pool_law(pool: Dice, number: int) -> PMF:
     if selection.end == "highest":
         values.reverse()
     slots = number * (chain.limit + 1)
+    check_cost(slots * len(values))
     keep = isinstance(selection, Keep)
     cluster = exploding(chain, number)
     added = contributions(values)
-    return PMF(Selected([cluster], slots, values, selection.number, keep, added).law())
+    factors, powers = 2 * chain.limit, 2 * number.bit_length()
+    found = Selected([cluster], slots, factors, powers, values, selection.number, keep, added)
+    return PMF(found.law())
+
+
+def _price(modifier: Modifier, die: Die) -> int:
+    """Count the steps that a modifier of a kept die takes."""
+    if isinstance(modifier, Explode):
+        return Chain.of({}, modifier, die).cost
+    return die.size if isinstance(modifier, Reroll) else 1
 
 
 def _chain(pool: Dice, modifiers: Sequence[Modifier]) -> Chain | None:
@@ -149,7 +164,8 @@ def group_law(group: Group, parts: Sequence[PMF]) -> Law:
     score: Callable[[int], int] = counted[0].score if counted else int
     ranks = _ranks(_steps(group.modifiers).selections, len(parts))
     top, bottom = len(parts) - ranks.start, ranks.stop
-    if top < len(parts) and bottom < len(parts):
+    inner = top < len(parts) and bottom < len(parts)
+    if inner or prod(map(len, laws)) <= _FEW_JOINT:
         return _enumerated(laws, ranks, score)
     values = sorted({value for law in laws for value in law})
     contributions = {value: {score(value): 1} for value in values}
@@ -157,7 +173,9 @@ def group_law(group: Group, parts: Sequence[PMF]) -> Law:
         values.reverse()
     size = min(top, bottom)
     clusters = list(map(single, laws))
-    return Selected(clusters, len(parts), values, size, True, contributions).law()
+    check_cost(2 * len(values) * sum(map(len, laws)))
+    number = len(parts)
+    return Selected(clusters, number, number, 0, values, size, True, contributions).law()
 
 
 def _enumerated(laws: Sequence[Law], ranks: range, score: Callable[[int], int]) -> Law:

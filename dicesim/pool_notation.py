@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
-from typing import Final, cast
+from collections.abc import Callable
+from typing import Final
 
 from dicesim.condition import COMPARISONS, Condition
-from dicesim.dice import Dice, Group
+from dicesim.dice import Dice, Group, dice_stage, group_stage
 from dicesim.errors import NotationError, ParameterError
 from dicesim.expression import Expression
 from dicesim.faces import INT64_MAX, Die
 from dicesim.modifiers import (
     EXPLOSION_LIMIT,
+    MAX_MODIFIERS,
     Clamp,
     Count,
     Drop,
@@ -56,8 +57,10 @@ class PoolReader(Reader):
                 raise self._advantage_refusal(advantage)
             count = 2
             modifiers.append(Keep("highest" if advantage.text.lower() == "adv" else "lowest"))
-        pool = self._build(start, [], lambda: Dice(count, die, modifiers))
-        return self._modified(cast(Dice, pool.node), start)
+        stage = dice_stage(count, die)
+        for modifier in modifiers:
+            stage = modifier.after(stage)
+        return self._modified(start, stage, modifiers, lambda: Dice(count, die, modifiers))
 
     def _die(self, token: Token, digits: str, sides: str) -> Die:
         if sides == "f":
@@ -87,6 +90,8 @@ class PoolReader(Reader):
             hint = "write the faces, as in d{1,1,2,3} or d{0..9}"
             raise self._refusal(start, "a face, which is a whole number", hint)
         low = high = self._integer("a face")
+        if self._peek.kind == "-":
+            raise self._refusal(self._peek, "..", f"write a range with two dots, as in {low}..9")
         if self._took("..") is not None:
             high = self._integer("the last face of the range")
         if high < low:
@@ -111,18 +116,21 @@ class PoolReader(Reader):
             hint = f"write {inside} without braces"
             raise self._refusal(closing, "a comma and another part", hint)
         nodes = tuple(part.node for part in parts)
-        pool = self._build(opening.position, [], lambda: Group(nodes))
-        return self._modified(cast(Group, pool.node), opening.position)
+        done: list[Modifier] = []
+        stage = group_stage(nodes)
+        return self._modified(opening.position, stage, done, lambda: Group(nodes, tuple(done)))
 
-    def _modified(self, pool: Dice | Group, start: int) -> Operand:
-        """Read what is done to the dice of a pool, and how they are counted."""
-        modifiers = list(pool.modifiers)
-        stage = pool.stages[-1]
+    def _modified(
+        self, start: int, stage: Stage, modifiers: list[Modifier], pool: Callable[[], Expression]
+    ) -> Operand:
+        """Read what is done to the dice of a pool, and how they are counted, and build it."""
         while self._peek.kind in MODIFIERS:
             token = self._take()
-            if isinstance(pool, Group) and token.kind != "select":
+            if self._text[start] == "{" and token.kind != "select":
                 hint = "modify the dice inside the braces"
                 raise self._refusal(token, "kh, kl, dh, dl or a comparison", hint)
+            if len(modifiers) == MAX_MODIFIERS:
+                raise self._refusal(token, f"at most {MAX_MODIFIERS} modifiers")
             modifier = self._modifier(token, stage)
             objection = modifier.objection(stage)
             if objection is not None:
@@ -137,8 +145,7 @@ class PoolReader(Reader):
             raise self._refusal(self._peek, OPERATORS, "a count comes after all other modifiers")
         if self._peek.kind in ("dice", "faces", "sideless"):
             raise self._second_die_refusal(self._peek, start, stage)
-        built = self._build(start, [], lambda: replace(pool, modifiers=tuple(modifiers)))
-        return built._replace(count_at=count_at)
+        return self._build(start, [], pool)._replace(count_at=count_at)
 
     def _modifier(self, token: Token, stage: Stage) -> Modifier:
         match token.kind:
@@ -155,7 +162,8 @@ class PoolReader(Reader):
                 raise self._advantage_refusal(token)
             case "limit":
                 raise self._refusal(token, OPERATORS, "max= stands behind !, as in 4d6! max=5")
-        raise self._refusal(token, OPERATORS, "failures follow a count, as in 5d10>=6f1")
+        hint = "failures follow a count, as in 5d10>=6f1; straight behind ! or r, a comparison is "
+        raise self._refusal(token, OPERATORS, f"{hint}its condition")
 
     def _selection(self, token: Token) -> Modifier:
         word = token.text.lower().rstrip("0123456789")
@@ -171,7 +179,7 @@ class PoolReader(Reader):
         condition = self._condition() if self._peek.kind in COMPARISONS else None
         if self._peek.kind == "number":
             number = self._peek.text
-            raise self._refusal(self._peek, "a comparison", f"write {token.text}=={number}")
+            raise self._refusal(self._peek, "a comparison", f"write {token.text} =={number}")
         limit = self._took("limit")
         return Explode(
             condition or Condition("==", stage.die.high),
@@ -201,7 +209,8 @@ class PoolReader(Reader):
         following = self._tokens[self._next + 1]
         number = self._tokens[self._next + 2] if following.kind == "-" else following
         if number.kind not in ("number", "end", "stray"):
-            hint = hint_for(following) or f"write ({pool}){sign.text}{following.text} for totals"
+            hint = f"write ({pool}){sign.text}{self._operand_text(following)} to compare totals"
+            hint = hint_for(following) if following.kind == "=" else hint
             expected = "a whole number, since a comparison straight after dice counts them"
             raise self._refusal(following, expected, hint)
         success = self._condition()

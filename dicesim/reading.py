@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from dicesim.dice import Dice, Group
 from dicesim.errors import NotationError, ParameterError
 from dicesim.expression import Expression
 from dicesim.faces import INT64_MAX
@@ -118,13 +119,30 @@ class Reader:
             place = count.end
         readings = reading + self._text[place : self._end]
         expected = "parentheses around the count"
-        if len(counts) == 1:
-            compared = self._text[start : counts[0].count_at].rstrip()
-            readings += f" or ({compared}){self._text[counts[0].count_at : self._end]}"
+        compared = self._compared(counts[0]._replace(start=start, end=self._end))
+        if len(counts) == 1 and compared:
+            readings = f"{readings} or {compared.removesuffix(' or ')}"
             expected += ", or around what is compared"
         hint = readings if len(readings) <= LONGEST_READING else "parentheses"
         first = self._span(counts[0].start, counts[0].end)
         return self._refusal(first, expected, f"write {hint}")
+
+    def _operand_text(self, first: Token) -> str:
+        """Text from a token on, up to where an operand can end for good."""
+        depth = 0
+        for token in self._tokens[self._tokens.index(first) :]:
+            depth += (token.kind in ("(", "{")) - (token.kind in (")", "}"))
+            if depth < 0 or token.kind == "end" or (not depth and token.kind in (",", ";")):
+                return self._text[first.position : token.position].rstrip()
+        return ""
+
+    def _compared(self, count: Operand) -> str:
+        """Write a count as the comparison of a total, if it can be read so, and "or"."""
+        match count.node:
+            case Dice() | Group() if count.node.fails:
+                return ""
+        compared = self._text[count.start : count.count_at].rstrip()
+        return f"({compared}){self._text[count.count_at : count.end]} or "
 
     def _sideless_refusal(self, token: Token) -> NotationError:
         following = Token("stray", self._text[token.end : token.end + 1], token.end)

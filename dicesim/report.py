@@ -85,7 +85,8 @@ def format_exact(
         ("at most", [_share(up / pmf.total) for up in reached]),
     ]
     quantiles = ", ".join(f"{q:.0%} {pmf.quantile(q):,}" for q in _QUANTILES)
-    figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {_count(len(pmf), 'outcome')}"
+    grouped = f" in {len(rows)} rows; --all shows each" if len(rows) < len(pmf) else ""
+    figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {_count(len(pmf), 'outcome')}{grouped}"
     return "\n".join(
         [
             *_wrap(heading(expression), width),

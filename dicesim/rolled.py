@@ -29,6 +29,8 @@ Places: TypeAlias = NDArray[np.intp]
 # Up to so many rows a sorting network is faster than a sort of each column (measured: 40 times for
 # 10 rows of bytes, ten times for 100).
 _NETWORK: Final = 256
+# Dice that are rolled again so often in vain are rolled with the faces that end it.
+_MOST_REROLLS: Final = 100
 # Faces of dice with weights up to this sum are looked up in a table.
 _TABLE: Final = 2**16
 
@@ -194,12 +196,16 @@ def _comparators(size: int) -> list[tuple[int, int]]:
 def _reroll(rolled: Rolled, modifier: Reroll, die: Die, source: Source) -> Rolled:
     values = rolled.values.copy()
     again = np.flatnonzero(rolled.holds(modifier.condition))
-    while len(again):
+    for _ in range(_MOST_REROLLS if len(again) else 0):
         faces = _faces_at(die, again, values, source)
         values.reshape(-1)[again] = faces
-        if modifier.once:
-            break
         again = again[modifier.condition.holds(faces)]
+        if modifier.once or not len(again):
+            return replace(rolled, values=values)
+    if len(again):
+        # What would come in the end is one of the other faces: the same law, in one more roll.
+        others = die.without(modifier.condition)
+        values.reshape(-1)[again] = _faces_at(others, again, values, source)
     return replace(rolled, values=values)
 
 

@@ -16,14 +16,14 @@ import numpy as np
 
 from dicesim.dice import Dice, Group
 from dicesim.evaluation import evaluate
-from dicesim.expression import Expression
+from dicesim.expression import Expression, walk
 from dicesim.packing import pack
 from dicesim.pmf import PMF
 from dicesim.rolled import Block, Places, Rolled, Slots
 from dicesim.tally import Integers, Tally, bincount
 from dicesim.wording import unparse
 
-# Trials in a block, and dice in it: measured once, and part of the stream.
+# Trials in a block, and dice or parts in it: measured once, and part of the stream.
 _BLOCK: Final = 2**15
 _BLOCK_DICE: Final = 2**21
 # Totals this far apart at most are counted in one table for the whole batch.
@@ -222,7 +222,8 @@ def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
 
 def _direct(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:
     """Blocks of totals, each die drawn by itself."""
-    block = max(1, min(_BLOCK, _BLOCK_DICE // max(expression.price, 1)))
+    rows = max(expression.price, sum(1 for _ in walk(expression)))
+    block = max(1, min(_BLOCK, _BLOCK_DICE // rows))
     for start in range(0, size, block):
         trials = min(block, size - start)
         yield evaluate(expression, _Generated(rng, trials), trials)

@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from math import comb
+from itertools import accumulate, repeat
+from math import comb, log2
+from operator import mul
 from typing import Final, TypeAlias
 
-from dicesim.die_law import Chain, Law, Series, check_cost, power
+from dicesim.die_law import MAX_STEPS, Chain, Law, Series, check_cost, power
 
 Contributions: TypeAlias = Mapping[int, Law]
 Multiply: TypeAlias = Callable[[Series, Series], Series]
@@ -26,7 +28,7 @@ Multiply: TypeAlias = Callable[[Series, Series], Series]
 # product of symbols, to the sum of the symbols of all that the cluster may show.
 Cluster: TypeAlias = Callable[[Callable[[Law], Series], Series, Multiply], Series]
 
-# Bytes of large integers that are added and multiplied in about a second.
+# Bytes of large integers that are added in about a second.
 _MAX_BYTES: Final = 2**30
 
 
@@ -83,9 +85,8 @@ def ranked(law: Law, number: int, ranks: range, contributions: Contributions) ->
     check_cost(len(law) * number * number / 2 * (size + 64), "bytes of arithmetic", _MAX_BYTES)
     so_far = [1] + [0] * number
     for value in sorted(law):
-        powers = [1]
-        for _ in ranks:
-            powers.append(powers[-1] * packing.pack(contributions[value]))
+        added = packing.pack(contributions[value])
+        powers = list(accumulate(repeat(added, len(ranks)), mul, initial=1))
         for placed in range(number, -1, -1):
             for more in range(1, placed + 1):
                 before = placed - more
@@ -127,6 +128,9 @@ class Selected:
     clusters : sequence of Cluster
     slots : int
         How many dice there are at most.
+    factors, powers : int
+        How many products of series it takes to multiply the clusters, with a single die as one
+        factor, and with any.
     values : sequence of int
         All that a die may show, beginning at the end from which it is selected.
     number : int
@@ -139,6 +143,8 @@ class Selected:
 
     clusters: Sequence[Cluster]
     slots: int
+    factors: int
+    powers: int
     values: Sequence[int]
     number: int
     keep: bool
@@ -161,15 +167,17 @@ class Selected:
                 missing = self.number - placed
                 too_few = sum(at.get((placed, more), 0) for more in range(missing))
                 enough = without.get((placed, 0), 0) - too_few
-                result += enough * near**missing // far**missing
+                result += _exchanged(enough, near, far, missing)
         return self._packing.unpack(result, self.slots)
 
     def _check_cost(self) -> None:
+        """Price the products of series, two of them for each value and die, and of their powers."""
         spread = max(map(max, self.contributions.values())) - self._packing.low
         reach = (self.number if self.keep else self.slots) * spread - self.slots * self._packing.low
-        terms = (self.number * (self.number + 1) // 2) ** 2
-        cost = len(self.values) * terms * self._packing.bytes * (reach + 1)
-        check_cost(cost, "bytes of arithmetic", _MAX_BYTES)
+        terms = self.number * (self.number + 1) // 2
+        products = len(self.values) * (self.factors * 3 * terms + self.powers * terms**2)
+        kilobytes = self._packing.bytes * (reach + 1) / 1024
+        check_cost(products * (kilobytes ** log2(3) + 0.1), limit=2 * MAX_STEPS)
 
     @cached_property
     def _share(self) -> int:
@@ -225,3 +233,10 @@ class Selected:
                     mark = (p + r, q + s)
                     series[mark] = series.get(mark, 0) + v * w
         return series
+
+
+def _exchanged(product: int, near: int, far: int, number: int) -> int:
+    """Put so many factors in the place of others; the division is exact."""
+    shift = (far & -far).bit_length() - 1  # powers of two are most of it, and cheap to divide by
+    exchanged: int = (product * near**number >> shift * number) // (far >> shift) ** number
+    return exchanged

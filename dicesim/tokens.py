@@ -25,9 +25,7 @@ _END = r"(?P<stray>\w+|=[<>]|<>|&&|\|\||\*\*|.)"
 _BEFORE: Final = re.compile(
     rf"""(?P<space>\s+)
       | (?P<faces>[0-9]*d)(?=\{{)
-      | (?P<dice>[0-9]*d(?:[0-9]+|%)
-               | [0-9]+df
-               | df(?:(?![0-9a-z_])|(?=(?:[kd][hl]?|ro?|mi|ma)-?[0-9]|adv|dis)))
+      | (?P<dice>[0-9]*d(?:[0-9]+|%|f))
       | (?P<sideless>[0-9]+d(?![hl]|is)|d(?!\w))
       | (?P<number>[0-9]+)
       | (?P<word>[a-z_][a-z0-9_]*)(?!\w)
@@ -71,7 +69,8 @@ _HINTS: Final = (
     (r"cs?.*|t", "a comparison counts successes, as in 10d10>=8"),
     (r"e[0-9]*|!o", "write ! to explode, and numbers in full"),
     (r"[hl][0-9]*", "write kh2 to keep the highest two, dl1 to drop the lowest"),
-    (r"s[a-z]*", "dice cannot be sorted"),
+    (r"s[ad]?|sort.*", "dice cannot be sorted"),
+    (r"(dis)?(adv)?antage", "write d20adv or d20dis"),
     (r"p", "choose one of !, !! and !p"),
     (r"max", "write max=5 behind !, without spaces"),
     (r"mi|ma", "write mi2 or ma4, say"),
@@ -147,6 +146,7 @@ def refusal(
     found : str, optional
         What to call the token, if not by its text.
     """
+    hint = " ".join(hint.split())  # what is quoted may hold line ends
     shown = token.text if len(token.text) <= 40 else token.text[:37] + "..."
     found = found or (repr(shown) if shown else "the end")
     where = f"character {token.position + 1}: " if token.text else ""

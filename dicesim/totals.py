@@ -167,6 +167,7 @@ class Comparison(Expression):
                 f"operator: {self.operator!r} is none of {' '.join(COMPARISONS)}",
                 parameter="operator",
             )
+        super().__post_init__()
 
     @property
     def children(self) -> tuple[Expression, ...]:
@@ -306,17 +307,20 @@ class Name(Expression):
         Bounds of the total.
     dice : (int, int) or None, optional
         Bounds of the number of dice, where functions of dice may look at them.
+    totals : int or None, optional
+        Upper bound of the number of different totals; None is any within the bounds.
     """
 
     name: str
     low: int
     high: int
     dice: tuple[int, int] | None = None
+    totals: int | None = None
 
     @classmethod
     def of(cls, name: str, value: Expression) -> Name:
         """Return the name as it stands for a value."""
-        return cls(name, *value.bounds, dice_of(value))
+        return cls(name, *value.bounds, dice_of(value), value.outcomes)
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -325,8 +329,8 @@ class Name(Expression):
 
     @property
     def outcomes(self) -> int:
-        """Every whole number within the bounds."""
-        return self.high - self.low + 1
+        """As many totals as what it stands for may take."""
+        return self.high - self.low + 1 if self.totals is None else self.totals
 
     @property
     def free_names(self) -> frozenset[str]:
@@ -357,6 +361,7 @@ class Let(Expression):
 
     definitions: tuple[tuple[str, Expression], ...]
     body: Expression
+    only_on_top = True
 
     def __post_init__(self) -> None:
         require_expressions("definitions and body", *self.children)
@@ -370,6 +375,7 @@ class Let(Expression):
                 )
             known[name] = Name.of(name, value)
         self._check_names(known, self.body)
+        super().__post_init__()
 
     @staticmethod
     def _check_names(known: dict[str, Name], value: Expression) -> None:

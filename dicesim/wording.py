@@ -6,7 +6,7 @@ from typing import Final
 
 from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
-from dicesim.expression import Expression, unknown
+from dicesim.expression import Expression, unknown, walk
 from dicesim.faces import Die, Run
 from dicesim.modifiers import (
     EXPLOSION_LIMIT,
@@ -53,9 +53,9 @@ _FUNCTIONS: Final = {
     "abs": "the absolute value of",
     "sign": "the sign of",
     "distinct": "the number of different faces of",
-    "largest_set": "the most equal faces of",
+    "largest_set": "the size of the largest set of equal faces among",
     "pairs": "the number of pairs among",
-    "straight": "the longest run of faces among",
+    "straight": "the length of the longest run of faces among",
 }
 
 
@@ -214,30 +214,45 @@ def describe(expression: Expression) -> str:
 
 
 def caveats(expression: Expression) -> tuple[str, ...]:
-    """Say where a limit shapes the law: explosions that are cut off in more than 1 in 10**9 trials.
+    """Say what may not be what was meant.
+
+    Explosions that their limit cuts short in more than 1 in 10**9 trials, and counts of all dice.
 
     Examples
     --------
     >>> from dicesim.notation import parse
     >>> caveats(parse("1d6!>=2"))
-    ('the limit of an explosion holds in up to 2.2 % of all trials; write max= to set another',)
+    ('a limit cuts explosions short in up to 2.17 % of trials; max= sets it',)
     >>> caveats(parse("1d6!"))
     ()
     """
-    if expression.cut <= _LEAST_CUT:
-        return ()
-    share = min(expression.cut, 1.0)
-    holds = f"the limit of an explosion holds in up to {share * 100:.2g} % of all trials"
-    return (f"{holds}; write max= to set another",)
+    found = []
+    if expression.cut > _LEAST_CUT:
+        share = min(expression.cut, 1.0)
+        found.append(
+            f"a limit cuts explosions short in up to {share * 100:.3g} % of trials; max= sets it"
+        )
+    found += [
+        f"every die of {unparse(part)} counts, whatever it shows; to compare the total, write "
+        "parentheses around the dice"
+        for part in walk(expression)
+        if isinstance(part, Dice | Group) and part.counts_all
+    ]
+    return tuple(found)
 
 
 def _in_words(expression: Expression) -> str:
     match expression:
         case Constant(value):
             return f"{value:,}"
+        case Dice(1, die, (Count(success, None),)):
+            return f"whether one {_die(die)} is {_compared(success)}"
         case Dice(count, die, modifiers):
-            number = _number(count) if isinstance(count, int) else f"({_in_words(count)}) times"
-            return ", ".join([f"{number} {_die(die)}", *map(_done, modifiers)])
+            if isinstance(count, int):
+                dice = f"{_number(count)} {_die(die)}"
+            else:
+                dice = f"as many {_die(die)} as the total of {_grouped(count)}"
+            return ", ".join([dice, *map(_done, modifiers)])
         case Group(parts, modifiers):
             return ", ".join([f"a pool of {_listed(parts)}", *map(_done, modifiers)])
         case Function(name, arguments):
@@ -258,7 +273,7 @@ def _operation_in_words(expression: Expression) -> str:
             return f"minus {_grouped(operand)}"
         case Sum(terms):
             first, *rest = terms
-            return _grouped(first) + "".join(map(_signed_words, rest))
+            return _term(first) + "".join(map(_signed_words, rest))
         case Product(factors):
             return " times ".join(map(_grouped, factors))
         case Quotient(dividend, divisor):
@@ -287,15 +302,22 @@ def _signed_words(term: Expression) -> str:
         case Constant(value) if value < 0:
             return f" minus {-value:,}"
         case Negate(operand):
-            return f" minus {_grouped(operand)}"
-    return f" plus {_grouped(term)}"
+            return f" minus {_term(operand)}"
+    return f" plus {_term(term)}"
+
+
+def _term(expression: Expression) -> str:
+    """Say a term of a sum, in which products and signs need no parentheses."""
+    bare = isinstance(expression, Product | Negate)
+    return _in_words(expression) if bare else _grouped(expression)
 
 
 def _grouped(expression: Expression) -> str:
-    words = _in_words(expression)
-    simple = isinstance(expression, Constant | Name | Negate | Product)
-    plain = isinstance(expression, Dice) and not expression.modifiers
-    return words if simple or plain else f"({words})"
+    """Say an operand, in parentheses unless it is plain."""
+    match expression:
+        case Constant() | Name() | Dice(int(), _, ()):
+            return _in_words(expression)
+    return f"({_in_words(expression)})"
 
 
 def _done(modifier: Modifier) -> str:

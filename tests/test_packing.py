@@ -17,8 +17,8 @@ from dicesim.tally import bincount
 PACKABLE = ["2d6", "d6", "d20", "d%", "4d6", "6d6", "3d6+1d8+2", "2d6*3-d4", "16d2", "d65536",
             "d50000", "d256*d256", "d2-d2", "d6*1000000", "0d6+3", "7", "99d1+d6", "4d6kh3",
             "d20adv", "4dF-d{1..5:3,6:5}", "3d6ro<=2", "2d4! max=2", "2d4!!>=3 max=2",
-            "2d4!p max=2 kl1", "5d6>=5f1", "{2d6,d8}kh1", "(1d2)d6", "largest_set(5d4)", "(d6)//d4", "3d6mi2ma5",
-            "a = 2d6; if(a>=9, d20, a*a)"]  # fmt: skip
+            "2d4!p max=2 kl1", "5d6>=5f1", "{2d6,d8}kh1", "(1d2)d6", "largest_set(5d4)",
+            "(d6)//d4", "3d6mi2ma5", "a = 2d6; if(a>=9, d20, a*a)"]  # fmt: skip
 
 
 def packed(text: str) -> Packing:
