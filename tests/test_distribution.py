@@ -71,6 +71,37 @@ def test_unavailable_says_why() -> None:
     assert len(dicesim.exact("50d1000", limits=dicesim.Limits(table_bytes=10**7))) == 49_951
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3d6! max=1000000 kh1", "d{0,1}!! ==0 max=1000000 ma1", "d20!>=2 max=1000",
+        "d100! >=2 max=200", "10d20!p dl3", "2d1000kh1! >=2 max=2", "(d100)d100kh50", "(1d1000)d6",
+        "distinct(40d6!)", "distinct(50d100)", "a = d20000; if(a>=3, a, 2*a)", "d100000r1", "4d6kh3r1kh2",
+        f"{{{', '.join(['d500'] * 400)}}}kh1", "+".join(["abs(d300000-5)//100000"] * 14),
+    ],
+)  # fmt: skip
+def test_what_would_take_long_is_refused(text: str) -> None:
+    """Work beyond a second or two is refused, and the reason is told (L6)."""
+    with pytest.raises(ExactUnavailable, match=r"would take|again"):
+        dicesim.exact(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mean"),
+    [
+        ("{-d6*300000, d6*300000}kh1", 1_050_000),
+        ("{d{-1000000,1000000}, d6}kh1", Fraction(1_000_000, 2) + Fraction(7, 4)),
+        ("d{0..100000}", 50_000),
+        ("100d6!", 420),
+        ("a = d5000; " + "+".join(["a"] * 200), 500_100),
+        ("a = d100; b = d100; c = d100; a+b+c", Fraction(303, 2)),
+    ],
+)
+def test_what_looks_dear_is_not(text: str, mean: Fraction) -> None:
+    """Wide gaps, many faces, many dice and names that are used once have a cheap way."""
+    assert dicesim.exact(text).exact_mean == pytest.approx(mean, rel=1e-13)
+
+
 def test_pmf_figures() -> None:
     """Tails, quantiles and probabilities come from whole weights."""
     pmf = dicesim.exact("2d6")

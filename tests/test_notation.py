@@ -29,6 +29,7 @@ from dicesim import (
     Quotient,
     Reroll,
     Sum,
+    caveats,
     describe,
     exact,
     parse,
@@ -431,3 +432,15 @@ def test_writes_canonically(text: str, canonical: str) -> None:
 def test_describes(text: str, words: str) -> None:
     """What was understood is said in words."""
     assert describe(parse(text)) == words
+
+
+def test_caveats() -> None:
+    """What may not be what was meant is told: limits that matter, counts of all dice."""
+    assert caveats(parse("10d6!+4d6kh3")) == ()
+    (cut,) = caveats(parse("1d6!>=2"))
+    assert "up to 2.17 %" in cut
+    (cut,) = caveats(parse("5d6!>=2 max=1"))
+    assert "up to 100 %" in cut
+    for text in ("2d6<=9", "1+(2d6!=7)", "3d6mi5>=5", "{d6, d8}>=1"):
+        (count,) = caveats(parse(text))
+        assert "counts, whatever it shows" in count

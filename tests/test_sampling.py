@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import dicesim
-from dicesim import PMF, parse
+from dicesim import PMF, parse, unparse
 from dicesim.sampling import counts, multinomial, totals
 from dicesim.tally import AGGREGATORS, Tally
 
@@ -93,6 +93,27 @@ def test_huge_dice_are_uniform(text: str, seed: int) -> None:
     assert abs(rolled.mean() / high - middle) < 5 * 0.3 / np.sqrt(100_000)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["d50000r<50000", "d6" + "r<=5" * 5, "3d{1..9:1,10:9999}r==10",
+     "99000d1+16d2", "d20!>=2 max=1000", "500d6kh3", "(d100)d100kh50", "300d{0,9}dh299"],
+)  # fmt: skip
+def test_rare_and_wide_rolls_end(text: str) -> None:
+    """Rerolls that rarely end, dice with one side and large pools take no undue time or memory."""
+    tree = parse(text)
+    tally = counts(tree, np.random.default_rng(1), 1000)
+    low, high = tree.bounds
+    assert tally.total == 1000
+    assert all(low <= x <= high for x in tally.counter())
+
+
+def test_a_hopeless_reroll_follows_its_law(seed: int) -> None:
+    """Dice that are rolled again a hundred times in vain end on the faces that end it."""
+    tree = parse("d1000r<=998")
+    tally = counts(tree, np.random.default_rng(seed), 100_000)
+    assert p_value(tally, dicesim.exact(tree)) > FALSE_ALARM
+
+
 @pytest.mark.parametrize("text", ["2d6", "100d6", "3d6+1d8", "0d6", "d6*1000000", "d100000"])
 def test_counts_and_totals_agree(text: str) -> None:
     """However it is aggregated, one stream gives the same counts."""
@@ -138,6 +159,20 @@ def test_single_rolls_keep_their_faces() -> None:
         assert (sixes.pool, fours.pool) == (dicesim.Dice(3, 6), dicesim.Dice(2, 4))
         assert one.total == sum(sixes.kept) - 2 * sum(fours.kept) + 1
         assert all(1 <= face <= 6 for face in sixes.kept)
+
+
+def test_single_rolls_show_what_was_dropped() -> None:
+    """Kept and dropped dice are all there are; parts of a group come before the group."""
+    for one in dicesim.roll_dice("4d6!kh3dl1", 50, rng=5):
+        (pool,) = one.pools
+        assert len(pool.kept) == 2
+        assert len(pool.dropped) >= 2
+        assert one.total == sum(pool.kept)
+        assert max(pool.dropped) <= max(pool.kept)
+        assert f"[{pool.dropped[0]}]" in dicesim.format_roll(one)
+    (one,) = dicesim.roll_dice("{2d6, d8}kl1", rng=5)
+    assert [unparse(rolled.pool) for rolled in one.pools] == ["2d6", "1d8", "{2d6, 1d8}kl1"]
+    assert one.to_dict()["pools"][2]["faces"] == [one.total]
 
 
 def test_roll_is_seeded_by_whatever_stands_for_randomness() -> None:
