@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         ParameterError as ParameterError,
     )
     from dicesim.execution import BatchRecord as BatchRecord
-    from dicesim.expression import Expression as Expression
+    from dicesim.expression import Constant as Constant, Expression as Expression
     from dicesim.faces import Die as Die
     from dicesim.limits import Limits as Limits
     from dicesim.modifiers import (
@@ -74,7 +74,6 @@ if TYPE_CHECKING:
     from dicesim.totals import (
         Comparison as Comparison,
         Conditional as Conditional,
-        Constant as Constant,
         DiceFunction as DiceFunction,
         Function as Function,
         Let as Let,
@@ -105,7 +104,7 @@ _HOMES = {
         "DicesimError ExactUnavailable ExecutionError LimitError NotationError ParameterError"
     ),
     "execution": "BatchRecord",
-    "expression": "Expression",
+    "expression": "Constant Expression",
     "faces": "Die",
     "limits": "Limits",
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
@@ -117,9 +116,7 @@ _HOMES = {
     "sampling": "Roll RolledPool",
     "simulation": "Progress roll roll_dice run",
     "tally": "Tally",
-    "totals": (
-        "Comparison Conditional Constant DiceFunction Function Let Name Negate Product Quotient Sum"
-    ),
+    "totals": ("Comparison Conditional DiceFunction Function Let Name Negate Product Quotient Sum"),
     "validation": "Cell Check goodness_of_fit",
     "wording": "caveats describe unparse",
 }

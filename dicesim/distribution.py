@@ -27,7 +27,7 @@ from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
 from dicesim.die_law import check_cost
 from dicesim.errors import ExactUnavailable
-from dicesim.expression import Expression, check_limits, unknown, walk
+from dicesim.expression import Constant, Expression, check_limits, unknown, walk
 from dicesim.faces import Die
 from dicesim.joint import StatisticName
 from dicesim.limits import Limits
@@ -37,7 +37,6 @@ from dicesim.pool_law import group_law, pool_law, pool_states
 from dicesim.totals import (
     Comparison,
     Conditional,
-    Constant,
     DiceFunction,
     Function,
     Let,

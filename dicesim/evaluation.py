@@ -10,13 +10,12 @@ import numpy as np
 
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice, Group
-from dicesim.expression import Expression, unknown
+from dicesim.expression import Constant, Expression, unknown
 from dicesim.modifiers import Count
 from dicesim.rolled import Block, Rolled, Source, count, dice_function, face_values, modify
 from dicesim.totals import (
     Comparison,
     Conditional,
-    Constant,
     DiceFunction,
     Function,
     Let,

@@ -11,6 +11,7 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -103,6 +104,22 @@ def require_expressions(parameter: str, *values: object) -> None:
                 f"{parameter}: {value!r} is no expression; write Constant({value!r}) or parse one",
                 parameter=parameter,
             )
+
+
+@dataclass(frozen=True)
+class Constant(Expression):
+    """A whole number."""
+
+    value: int
+
+    def __post_init__(self) -> None:
+        whole_fields(self, "value")
+        super().__post_init__()
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The value, twice."""
+        return self.value, self.value
 
 
 def walk(expression: Expression) -> Iterator[Expression]:

@@ -46,7 +46,7 @@ from typing import Final, NamedTuple, cast
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice
 from dicesim.errors import NotationError, ParameterError
-from dicesim.expression import Expression
+from dicesim.expression import Constant, Expression
 from dicesim.pool_notation import PoolReader
 from dicesim.reading import LONGEST_READING, OPERATORS, Operand
 from dicesim.tokens import MODIFIERS, Token
@@ -55,7 +55,6 @@ from dicesim.totals import (
     FUNCTIONS,
     Comparison,
     Conditional,
-    Constant,
     DiceFunction,
     Function,
     FunctionName,

@@ -1,4 +1,4 @@
-"""The part of the expression tree that reckons: numbers, operations, functions and names."""
+"""The part of the expression tree that reckons: operations, functions and names."""
 
 from __future__ import annotations
 
@@ -9,28 +9,12 @@ from typing import Final, Literal, TypeAlias, get_args
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice
 from dicesim.errors import ParameterError
-from dicesim.expression import Expression, require_expressions, walk, whole_fields
+from dicesim.expression import Constant, Expression, require_expressions, walk
 
 FunctionName: TypeAlias = Literal["max", "min", "abs", "sign"]
 DiceFunctionName: TypeAlias = Literal["distinct", "largest_set", "pairs", "straight"]
 FUNCTIONS: Final[tuple[FunctionName, ...]] = get_args(FunctionName)
 DICE_FUNCTIONS: Final[tuple[DiceFunctionName, ...]] = get_args(DiceFunctionName)
-
-
-@dataclass(frozen=True)
-class Constant(Expression):
-    """A whole number."""
-
-    value: int
-
-    def __post_init__(self) -> None:
-        whole_fields(self, "value")
-        super().__post_init__()
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The value, twice."""
-        return self.value, self.value
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
-from dicesim.expression import Expression, unknown, walk
+from dicesim.expression import Constant, Expression, unknown, walk
 from dicesim.faces import Die, Run
 from dicesim.modifiers import (
     EXPLOSION_LIMIT,
@@ -21,7 +21,6 @@ from dicesim.modifiers import (
 from dicesim.totals import (
     Comparison,
     Conditional,
-    Constant,
     DiceFunction,
     Function,
     Let,

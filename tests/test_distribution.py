@@ -76,7 +76,8 @@ def test_unavailable_says_why() -> None:
     [
         "3d6! max=1000000 kh1", "d{0,1}!! ==0 max=1000000 ma1", "d20!>=2 max=1000",
         "d100! >=2 max=200", "10d20!p dl3", "2d1000kh1! >=2 max=2", "(d100)d100kh50", "(1d1000)d6",
-        "distinct(40d6!)", "distinct(50d100)", "a = d20000; if(a>=3, a, 2*a)", "d100000r1", "4d6kh3r1kh2",
+        "distinct(40d6!)", "distinct(50d100)", "a = d20000; if(a>=3, a, 2*a)", "d100000r1",
+        "4d6kh3r1kh2",
         f"{{{', '.join(['d500'] * 400)}}}kh1", "+".join(["abs(d300000-5)//100000"] * 14),
     ],
 )  # fmt: skip
