@@ -67,18 +67,18 @@ def pool_law(pool: Dice, number: int) -> PMF:
         check_cost(die.power_cost(number))
         return die.power(number)
 
-    def contributions(values: Sequence[int]) -> Contributions:
-        dearest = max((_price(step, pool.die) for step in steps.after), default=1)
-        check_cost(len(values) * dearest)
-        return {value: contribution({value: 1}, steps.after, pool.die) for value in values}
-
     chain = _chain(pool, steps.before)
-    if chain is None:
-        law = changed(faces, steps.before, pool.die)
-        ranks = _ranks(steps.selections, number)
-        if not ranks:
-            return PMF({0: 1})
-        return PMF(ranked(law, number, ranks, contributions(list(law))))
+    if chain is not None:
+        return PMF(_selected(chain, number, steps, pool.die))
+    law = changed(faces, steps.before, pool.die)
+    ranks = _ranks(steps.selections, number)
+    if not ranks:
+        return PMF({0: 1})
+    return PMF(ranked(law, number, ranks, _contributions(list(law), steps.after, pool.die)))
+
+
+def _selected(chain: Chain, number: int, steps: _Steps, die: Die) -> Law:
+    """Law of what is kept of so many dice that exploded."""
     if len(steps.selections) > 1:
         raise ExactUnavailable("dice that exploded are selected twice")
     (selection,) = steps.selections
@@ -87,12 +87,23 @@ def pool_law(pool: Dice, number: int) -> PMF:
         values.reverse()
     slots = number * (chain.limit + 1)
     check_cost(slots * len(values))
-    keep = isinstance(selection, Keep)
-    cluster = exploding(chain, number)
-    added = contributions(values)
-    factors, powers = 2 * chain.limit, 2 * number.bit_length()
-    found = Selected([cluster], slots, factors, powers, values, selection.number, keep, added)
-    return PMF(found.law())
+    return Selected(
+        clusters=[exploding(chain, number)],
+        slots=slots,
+        factors=2 * chain.limit,
+        powers=2 * number.bit_length(),
+        values=values,
+        number=selection.number,
+        keep=isinstance(selection, Keep),
+        contributions=_contributions(values, steps.after, die),
+    ).law()
+
+
+def _contributions(values: Sequence[int], modifiers: Sequence[Modifier], die: Die) -> Contributions:
+    """For each value of a kept die, the law of what it adds to the total."""
+    dearest = max((_price(modifier, die) for modifier in modifiers), default=1)
+    check_cost(len(values) * dearest)
+    return {value: contribution({value: 1}, modifiers, die) for value in values}
 
 
 def _price(modifier: Modifier, die: Die) -> int:
@@ -174,8 +185,16 @@ def group_law(group: Group, parts: Sequence[PMF]) -> Law:
     size = min(top, bottom)
     clusters = list(map(single, laws))
     check_cost(2 * len(values) * sum(map(len, laws)))
-    number = len(parts)
-    return Selected(clusters, number, number, 0, values, size, True, contributions).law()
+    return Selected(
+        clusters=clusters,
+        slots=len(parts),
+        factors=len(parts),
+        powers=0,
+        values=values,
+        number=size,
+        keep=True,
+        contributions=contributions,
+    ).law()
 
 
 def _enumerated(laws: Sequence[Law], ranks: range, score: Callable[[int], int]) -> Law:

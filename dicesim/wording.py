@@ -155,10 +155,13 @@ def _run(run: Run) -> str:
 
 
 def _modifiers(die: Die | None, modifiers: tuple[Modifier, ...]) -> str:
-    pieces = []
+    text = ""
+    piece = ""
     for modifier, following in zip(modifiers, [*modifiers[1:], None], strict=False):
-        pieces.append(_modifier(die, modifier, isinstance(following, Count)))
-    return "".join(pieces).rstrip().replace("  ", " ")
+        text += " " if "max=" in piece else ""
+        piece = _modifier(die, modifier, isinstance(following, Count))
+        text += piece
+    return text
 
 
 def _modifier(die: Die | None, modifier: Modifier, before_count: bool) -> str:
@@ -177,10 +180,9 @@ def _modifier(die: Die | None, modifier: Modifier, before_count: bool) -> str:
                 # "!!=" would be read as "!!" and "=".
                 sign += " " if condition.operator == "!=" and kind != "penetrate" else ""
                 sign += _long(condition)
-            elif before_count and limit == EXPLOSION_LIMIT:
-                # Without a limit in between, what is counted would be the condition.
-                return f"{sign} max={limit} "
-            return sign if limit == EXPLOSION_LIMIT else f"{sign} max={limit} "
+            elif before_count:  # without a limit in between, what counts would be the condition
+                return f"{sign} max={limit}"
+            return sign if limit == EXPLOSION_LIMIT else f"{sign} max={limit}"
         case Count(success, failure):
             return _long(success) + ("" if failure is None else f"f{_short(failure)}")
     raise unknown(modifier)
