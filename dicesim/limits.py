@@ -14,7 +14,7 @@ class Limits:
     Parameters
     ----------
     price : int
-        Dice rolled in one trial.
+        Dice rolled in one trial, on average.
     work : int
         Dice rolled in one run: price × trials.
     outcomes : int
