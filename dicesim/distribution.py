@@ -19,11 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from math import lcm
+from math import lcm, prod
 from operator import floordiv, mul, neg
 from typing import Final, TypeAlias, cast
 
-from dicesim.condition import Condition
+from dicesim.condition import COMPARISONS, Condition
 from dicesim.dice import Dice, Group
 from dicesim.die_law import check_cost
 from dicesim.errors import ExactUnavailable
@@ -50,7 +50,7 @@ from dicesim.totals import (
 # What a Python int takes beside its digits.
 _INT_BYTES: Final = 32
 # Laws that are computed for different values of names, or numbers of dice, and their outcomes.
-_MAX_CASES: Final = 2**14
+_MAX_CASES: Final = 2**15
 _MAX_MIXED: Final = 2**20
 
 
@@ -119,20 +119,22 @@ class _Engine:
 
     def law(self, expression: Expression, known: _Known) -> PMF:
         """Law of a total, given what its names stand for."""
-        match expression:
-            case Constant(value):
-                return PMF({value: 1})
-            case Name(name):
-                state = known[name]
-                if isinstance(state, Expression):
-                    return self.law(state, known)
-                return PMF({dict(state)["total"]: 1})
-        key = (expression, frozenset(_depends(expression, known)))
+        total = _reckoned(expression, known)
+        if total is not None:
+            return PMF({total: 1})
         if not known:  # nothing is computed twice
             return self._computed(expression, known)
+        key = (expression, frozenset(_depends(expression, known)))
         if key not in self._laws:
             self._laws[key] = self._computed(expression, known)
         return self._laws[key]
+
+    def _charged(self, expression: Expression, known: _Known) -> PMF:
+        """Law of a part, as long as all parts together are not too wide."""
+        law = self.law(expression, known)
+        self._steps += len(law)
+        check_cost(self._steps)
+        return law
 
     def _computed(self, expression: Expression, known: _Known) -> PMF:
         match expression:
@@ -147,6 +149,8 @@ class _Engine:
                 met = self.law(condition, known)
                 branches = [(met.weight(1), then), (met.weight(0), otherwise)]
                 return self._mixture((w, self.law(branch, known)) for w, branch in branches if w)
+            case Name(name):
+                return self.law(cast(Expression, known[name]), known)
             case DiceFunction(name, Name() as pool):
                 return PMF({dict(cast(_State, known[pool.name]))[name]: 1})
             case DiceFunction(name, pool):
@@ -154,10 +158,7 @@ class _Engine:
                 return PMF({value: weight for ((_, value),), weight in states.items()})
             case Let():
                 return self._let(expression, known)
-        laws = [self.law(child, known) for child in expression.children]
-        self._steps += sum(map(len, laws))
-        check_cost(self._steps)
-        return _combined(expression, laws)
+        return _combined(expression, [self._charged(child, known) for child in expression.children])
 
     def _sum(self, terms: Sequence[Expression], known: _Known) -> PMF:
         """Put all pools into one recurrence: a negated pool is a pool, mirrored and shifted."""
@@ -189,8 +190,8 @@ class _Engine:
 
     def _let(self, expression: Let, known: _Known) -> PMF:
         """Mixture over all that the first name may stand for, and so on with the others."""
-        (name, value), *others = expression.definitions
-        rest = Let(tuple(others), expression.body) if others else expression.body
+        name, value = expression.definitions[0]
+        rest = expression.rest
         uses, mentions = _uses(name, rest)
         if uses == ("total",) and mentions < 2:
             return self.law(rest, {**known, name: value})
@@ -279,6 +280,33 @@ def _pool_of(pool: Dice, number: int) -> PMF:
         case Dice(_, Die(runs=((low, high, _),)), ()):
             return _fair_dice({high - low + 1: number}, number * (low - 1))
     return pool_law(pool, number)
+
+
+def _reckoned(expression: Expression, known: _Known) -> int | None:
+    """Total of an expression without dice, if it is one: a shortcut past laws of one outcome."""
+    match expression:
+        case Constant(value):
+            return value
+        case Name(name) if not isinstance(state := known[name], Expression):
+            return dict(state).get("total")
+        case Sum() | Product() | Comparison() | Function("max" | "min"):
+            values = [_reckoned(child, known) for child in expression.children]
+            if None not in values:
+                return _total_of(expression, cast(list[int], values))
+    return None
+
+
+def _total_of(expression: Expression, values: list[int]) -> int:
+    match expression:
+        case Sum():
+            return sum(values)
+        case Product():
+            return prod(values)
+        case Comparison(_, operator, _):
+            return int(COMPARISONS[operator](*values))
+        case Function("max"):
+            return max(values)
+    return min(values)
 
 
 def _combined(expression: Expression, laws: Sequence[PMF]) -> PMF:

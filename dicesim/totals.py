@@ -370,6 +370,12 @@ class Let(Expression):
                     parameter="definitions",
                 )
 
+    @cached_property
+    def rest(self) -> Expression:
+        """What is left when the first name is known: the other definitions, and the body."""
+        others = self.definitions[1:]
+        return Let(others, self.body) if others else self.body
+
     @property
     def children(self) -> tuple[Expression, ...]:
         """All that is defined, and the body."""
