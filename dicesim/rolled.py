@@ -196,13 +196,13 @@ def _comparators(size: int) -> list[tuple[int, int]]:
 def _reroll(rolled: Rolled, modifier: Reroll, die: Die, source: Source) -> Rolled:
     values = rolled.values.copy()
     again = np.flatnonzero(rolled.holds(modifier.condition))
-    for _ in range(_MOST_REROLLS if len(again) else 0):
+    for _ in range(1 if modifier.once else _MOST_REROLLS):
+        if not len(again):
+            break
         faces = _faces_at(die, again, values, source)
         values.reshape(-1)[again] = faces
         again = again[modifier.condition.holds(faces)]
-        if modifier.once or not len(again):
-            return replace(rolled, values=values)
-    if len(again):
+    if len(again) and not modifier.once:
         # What would come in the end is one of the other faces: the same law, in one more roll.
         others = die.without(modifier.condition)
         values.reshape(-1)[again] = _faces_at(others, again, values, source)
