@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 Expression = Annotated[
-    str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or 3d6+1d8-2.")
+    str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.")
 ]
 Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
