@@ -19,11 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from math import lcm, prod
+from math import lcm
 from operator import floordiv, mul, neg
 from typing import Final, TypeAlias, cast
 
-from dicesim.condition import COMPARISONS, Condition
+from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
 from dicesim.die_law import check_cost
 from dicesim.errors import ExactUnavailable
@@ -119,9 +119,11 @@ class _Engine:
 
     def law(self, expression: Expression, known: _Known) -> PMF:
         """Law of a total, given what its names stand for."""
-        total = _reckoned(expression, known)
-        if total is not None:
-            return PMF({total: 1})
+        match expression:
+            case Constant(value):
+                return PMF({value: 1})
+            case Name(name) if not isinstance(state := known[name], Expression):
+                return PMF({dict(state)["total"]: 1})
         if not known:  # nothing is computed twice
             return self._computed(expression, known)
         key = (expression, frozenset(_depends(expression, known)))
@@ -280,33 +282,6 @@ def _pool_of(pool: Dice, number: int) -> PMF:
         case Dice(_, Die(runs=((low, high, _),)), ()):
             return _fair_dice({high - low + 1: number}, number * (low - 1))
     return pool_law(pool, number)
-
-
-def _reckoned(expression: Expression, known: _Known) -> int | None:
-    """Total of an expression without dice, if it is one: a shortcut past laws of one outcome."""
-    match expression:
-        case Constant(value):
-            return value
-        case Name(name) if not isinstance(state := known[name], Expression):
-            return dict(state).get("total")
-        case Sum() | Product() | Comparison() | Function("max" | "min"):
-            values = [_reckoned(child, known) for child in expression.children]
-            if None not in values:
-                return _total_of(expression, cast(list[int], values))
-    return None
-
-
-def _total_of(expression: Expression, values: list[int]) -> int:
-    match expression:
-        case Sum():
-            return sum(values)
-        case Product():
-            return prod(values)
-        case Comparison(_, operator, _):
-            return int(COMPARISONS[operator](*values))
-        case Function("max"):
-            return max(values)
-    return min(values)
 
 
 def _combined(expression: Expression, laws: Sequence[PMF]) -> PMF:
