@@ -148,7 +148,7 @@ class Chain:
     extra, end : dict
         What an extra die shows, likewise.
     limit : int
-        Most extra dice.
+        Most extra dice, at least 1.
     """
 
     first: Law
@@ -208,13 +208,8 @@ class Chain:
         """
         first, last, extra, end = map(symbol, self.laws)
         absent = scaled(absent, sum(self.extra.values()) + sum(self.end.values()))
-        chain, scale = None, None
-        for _ in range(self.limit):
-            if chain is None or scale is None:
-                chain, scale = united(end, extra), absent
-            else:
-                chain = united(multiply(end, scale), multiply(extra, chain))
-                scale = multiply(absent, scale)
-        if chain is None or scale is None:  # no extra die, no chain
-            return united(first, last)
+        chain, scale = united(end, extra), absent
+        for _ in range(1, self.limit):
+            chain = united(multiply(end, scale), multiply(extra, chain))
+            scale = multiply(absent, scale)
         return united(multiply(last, scale), multiply(first, chain))
