@@ -158,7 +158,7 @@ class _Evaluator:
         else:
             rolled = self._dice(pool, dtype)
         for modifier in pool.modifiers[: -1 if pool.counted else None]:
-            rolled = modify(rolled, modifier, pool.start.die, self._source)
+            rolled = modify(rolled, modifier, pool.stages[0].die, self._source)
         if self._observe is not None:
             self._observe(pool, rolled)
         return rolled

@@ -90,14 +90,19 @@ def face_values(die: Die, slots: Slots, dtype: type[np.signedinteger[Any]]) -> B
     """
     if len(die.runs) == 1:
         return np.add(slots, die.low, dtype=dtype, casting="unsafe")
-    lows, starts, weights = _layout(die)
     if die.total <= _TABLE:
-        table = _look_up(np.arange(die.total), lows, starts, weights)
-        return table.astype(dtype)[slots]
-    return _look_up(slots.astype(np.int64), lows, starts, weights).astype(dtype)
+        return _table(die, np.dtype(dtype))[slots]
+    return _look_up(die, slots.astype(np.int64)).astype(dtype)
 
 
-def _look_up(slots: Slots, lows: Slots, starts: Slots, weights: Slots) -> Block:
+@lru_cache(maxsize=32)
+def _table(die: Die, dtype: np.dtype[np.signedinteger[Any]]) -> Block:
+    """Face of each slot."""
+    return _look_up(die, np.arange(die.total)).astype(dtype)
+
+
+def _look_up(die: Die, slots: Slots) -> Block:
+    lows, starts, weights = _layout(die)
     run = np.searchsorted(starts, slots, side="right") - 1
     faces: Block = lows[run] + (slots - starts[run]) // weights[run]
     return faces
