@@ -15,6 +15,7 @@ from typing import Any, Final
 from dicesim.condition import Condition
 from dicesim.drawing import csv_text
 from dicesim.errors import ParameterError
+from dicesim.kronecker import pack, unpack
 
 # Fractions with more digits than this are not printed: nobody reads them.
 MAX_DIGITS: Final = 100
@@ -173,11 +174,11 @@ class PMF(Mapping[int, Fraction]):
         the product cannot carry from one into the next, so that a single multiplication gives all
         the weights. Gaps in the support cost a slot each, so wide and sparse laws go pair by pair.
         """
-        slots, width = self._slots(other)
+        _, width = self._slots(other)
         if not width:
             return self.combine(other, add)
         product = self._packed(width) * other._packed(width)
-        return _unpacked(product, self.outcomes[0] + other.outcomes[0], slots, width)
+        return PMF(unpack(product, self.outcomes[0] + other.outcomes[0], width))
 
     def convolution_cost(self, other: PMF) -> tuple[int, int, str]:
         """Cost of `convolve`, what takes about a second, and the unit of both."""
@@ -198,11 +199,7 @@ class PMF(Mapping[int, Fraction]):
         return self.outcomes[-1] - self.outcomes[0] + 1
 
     def _packed(self, width: int) -> int:
-        raw = bytearray(width * self._span)
-        for outcome, weight in self._weight.items():
-            start = (outcome - self.outcomes[0]) * width
-            raw[start : start + width] = weight.to_bytes(width, "little")
-        return int.from_bytes(raw, "little")
+        return pack(self._weight, self.outcomes[0], width)
 
     def power(self, number: int) -> PMF:
         """Law of the sum of so many independent totals, at least one.
@@ -219,7 +216,7 @@ class PMF(Mapping[int, Fraction]):
         start = number * self.outcomes[0]
         if packed < recurrence:
             width = self._power_width(number)
-            return _unpacked(self._packed(width) ** number, start, slots, width)
+            return PMF(unpack(self._packed(width) ** number, start, width))
         low, first = self.outcomes[0], self.weights[0]
         terms = [(x - low, w) for x, w in zip(self.outcomes[1:], self.weights[1:], strict=True)]
         weights = [first**number]
@@ -318,14 +315,6 @@ class PMF(Mapping[int, Fraction]):
             return None
         numerator, denominator = self[outcome].as_integer_ratio()
         return f"{numerator}/{denominator}"
-
-
-def _unpacked(packed: int, start: int, slots: int, width: int) -> PMF:
-    """Law with the slots of a large integer as weights."""
-    raw = packed.to_bytes(width * slots, "little")
-    pieces = (raw[slot * width : (slot + 1) * width] for slot in range(slots))
-    weights = (int.from_bytes(piece, "little") for piece in pieces)
-    return PMF(dict(enumerate(weights, start=start)))
 
 
 def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Fraction) -> int:

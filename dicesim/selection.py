@@ -21,6 +21,7 @@ from operator import mul
 from typing import Final, TypeAlias
 
 from dicesim.die_law import MAX_STEPS, Chain, Law, Series, check_cost, power
+from dicesim.kronecker import pack, unpack
 
 Contributions: TypeAlias = Mapping[int, Law]
 Multiply: TypeAlias = Callable[[Series, Series], Series]
@@ -33,7 +34,7 @@ _MAX_BYTES: Final = 2**30
 
 
 class _Packing:
-    """Generating functions as large integers, a slot of bits for each exponent.
+    """Generating functions as large integers, and how wide their slots are.
 
     Parameters
     ----------
@@ -49,17 +50,11 @@ class _Packing:
 
     def pack(self, law: Law) -> int:
         """One large integer for a law."""
-        return sum(weight << 8 * self.bytes * (value - self.low) for value, weight in law.items())
+        return pack(law, self.low, self.bytes)
 
     def unpack(self, packed: int, factors: int) -> Law:
         """Law from the product of so many factors."""
-        raw = packed.to_bytes(packed.bit_length() // 8 + 1, "little")
-        start = factors * self.low
-        return {
-            start + place // self.bytes: weight
-            for place in range(0, len(raw), self.bytes)
-            if (weight := int.from_bytes(raw[place : place + self.bytes], "little"))
-        }
+        return unpack(packed, factors * self.low, self.bytes)
 
 
 def ranked(law: Law, number: int, ranks: range, contributions: Contributions) -> Law:

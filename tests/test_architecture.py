@@ -24,6 +24,7 @@ ORDER = [
     "limits",
     "condition",
     "drawing",
+    "kronecker",
     "pmf",
     "tally",
     "faces",
