@@ -60,26 +60,18 @@ class _Pool(Expression):
         return tuple(stages)
 
     @property
-    def counted(self) -> bool:
-        """Whether dice are counted, and not added up."""
-        return bool(self.modifiers) and isinstance(self.modifiers[-1], Count)
-
-    @property
-    def fails(self) -> bool:
-        """Whether failures are taken off the count."""
-        match self.modifiers:
-            case [*_, Count(failure=failure)]:
-                return failure is not None
-        return False
+    def counting(self) -> Count | None:
+        """How dice are counted, unless they are added up."""
+        last = self.modifiers[-1] if self.modifiers else None
+        return last if isinstance(last, Count) else None
 
     @property
     def counts_all(self) -> bool:
         """Whether every die counts, whatever it shows."""
-        match self.modifiers:
-            case [*_, Count(success, None)]:
-                before = self.stages[-2]
-                return success.within(before.low, before.high) == before.high - before.low + 1
-        return False
+        if self.counting is None or self.counting.failure is not None:
+            return False
+        low, high = self.stages[-2].low, self.stages[-2].high
+        return self.counting.success.within(low, high) == high - low + 1
 
     @cached_property
     def bounds(self) -> tuple[int, int]:
@@ -140,24 +132,19 @@ class Dice(_Pool):
         object.__setattr__(self, "modifiers", tuple(modifiers))
         if not isinstance(count, Expression):
             whole_fields(self, "count")
-        if self.start_count[0] < 0:
-            raise ParameterError(
-                f"count: {count!r} can be negative; write max(0, ...) around it", parameter="count"
-            )
         if not isinstance(die, Die):
             whole_fields(self, "die")
             object.__setattr__(self, "die", Die.fair(self.die))  # type: ignore[arg-type]
+        if self.start.fewest < 0:
+            raise ParameterError(
+                f"count: {count!r} can be negative; write max(0, ...) around it", parameter="count"
+            )
         self.__post_init__()
 
     @property
     def children(self) -> tuple[Expression, ...]:
         """What is rolled for the number of dice."""
         return () if isinstance(self.count, int) else (self.count,)
-
-    @property
-    def start_count(self) -> tuple[int, int]:
-        """Bounds of the number of dice before any modifier."""
-        return (self.count, self.count) if isinstance(self.count, int) else self.count.bounds
 
     @property
     def start(self) -> Stage:
@@ -167,21 +154,21 @@ class Dice(_Pool):
     @cached_property
     def price(self) -> int:
         """The count, times what rerolls and explosions add on average."""
-        return math.ceil(self.start_count[1] * self.stages[-1].rolls) + super().price
+        return math.ceil(self.stages[0].most * self.stages[-1].rolls) + super().price
 
     @cached_property
     def outcomes(self) -> int:
         """Whole numbers within the bounds, or multisets of faces where they are fewer."""
         low, high = self.bounds
-        few = min(self.start_count[1], self.die.size - 1)
+        few = min(self.stages[0].most, self.die.size - 1)
         if self.children or self.stages[-1].draws > 1 or few > _FEW:
             return high - low + 1
-        return min(high - low + 1, math.comb(self.start_count[1] + self.die.size - 1, few))
+        return min(high - low + 1, math.comb(self.stages[0].most + self.die.size - 1, few))
 
     @cached_property
     def joint_bits(self) -> float:
         """Each die has as many outcomes as the weights of its faces add up to."""
-        draws = self.start_count[1] * self.stages[-1].draws
+        draws = self.stages[0].most * self.stages[-1].draws
         return draws * math.log2(self.die.total) + super().joint_bits
 
     @cached_property
@@ -192,7 +179,7 @@ class Dice(_Pool):
     @cached_property
     def cut(self) -> float:
         """Explosions have a limit."""
-        return self.start_count[1] * self.stages[-1].cut + super().cut
+        return self.stages[0].most * self.stages[-1].cut + super().cut
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice, Group
 from dicesim.expression import Constant, Expression, unknown
-from dicesim.modifiers import Count
 from dicesim.rolled import Block, Rolled, Source, count, dice_function, face_values, modify
 from dicesim.totals import (
     Comparison,
@@ -127,7 +126,7 @@ class _Evaluator:
         raise unknown(expression)
 
     def _define(self, name: str, value: Expression) -> None:
-        if isinstance(value, Dice) and not value.counted:
+        if isinstance(value, Dice) and not value.counting:
             self._pools[name] = self._rolled(value)
             self._totals[name] = self._pools[name].total(smallest_type(value))
         elif isinstance(value, Name) and value.name in self._pools:
@@ -144,9 +143,8 @@ class _Evaluator:
                 total += dtype(number * die.low)
                 return total
         rolled = self._rolled(pool)
-        match pool.modifiers:
-            case [*_, Count() as counted]:
-                return count(rolled, counted, dtype)
+        if pool.counting is not None:
+            return count(rolled, pool.counting, dtype)
         return rolled.total(dtype)
 
     def _rolled(self, pool: Dice | Group) -> Rolled:
@@ -157,7 +155,7 @@ class _Evaluator:
             rolled = Rolled(np.stack([self.total(part).astype(dtype) for part in pool.parts]))
         else:
             rolled = self._dice(pool, dtype)
-        for modifier in pool.modifiers[: -1 if pool.counted else None]:
+        for modifier in pool.modifiers[: -1 if pool.counting else None]:
             rolled = modify(rolled, modifier, pool.stages[0].die, self._source)
         if self._observe is not None:
             self._observe(pool, rolled)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -136,6 +137,12 @@ class Drop(_Selection):
 
 
 ExplosionKind: TypeAlias = Literal["explode", "compound", "penetrate"]
+# How each kind of explosion is written.
+EXPLOSIONS: Final[Mapping[ExplosionKind, str]] = {
+    "explode": "!",
+    "compound": "!!",
+    "penetrate": "!p",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,7 +324,8 @@ class _Parser(PoolReader):
         whole = self._span(operand.start, operand.end)
         hint = f"compare it, as in ({whole.text})>=1"
         if operand.count_at is not None:
-            hint = f"write {self._compared(operand)}({whole.text})>=1"
+            readings = [*self._compared(operand), f"({whole.text})>=1"]
+            hint = f"write {' or '.join(readings)}"
         raise self._refusal(whole, "a condition that is 1 or 0", hint)
 
     def _check_dice(self, name: str, operand: Operand) -> None:
@@ -349,7 +350,7 @@ class _Parser(PoolReader):
     def _modifier_refusal(self, token: Token, inside: Operand) -> NotationError:
         hint = "modifiers follow their dice, as in 4d6kh3"
         dice = self._span(inside.start, inside.end).text
-        plain = isinstance(inside.node, Dice) and not (inside.node.counted or dice.startswith("("))
+        plain = isinstance(inside.node, Dice) and not (inside.node.counting or dice.startswith("("))
         if plain and token.kind in ("select", "explode", "reroll", "clamp"):
             hint = f"a total has no dice; write {dice}{token.text} without parentheses"
         return self._refusal(token, OPERATORS, hint)
@@ -363,8 +364,7 @@ class _Parser(PoolReader):
         elif self._peek.kind == "(":
             hint = f"the functions are {', '.join(sorted(_RESERVED))}, and // rounds down"
         else:
-            example = f"define it first, as in {name[:20]} = 1d20; {name[:20]}+1"
-            hint = example
+            hint = f"define it first, as in {name[:20]} = 1d20; {name[:20]}+1"
         return self._refusal(token, _ATOM, hint)
 
 

@@ -13,7 +13,7 @@ from dicesim.die_law import Chain, Law, changed, check_cost, contribution, natur
 from dicesim.errors import ExactUnavailable
 from dicesim.faces import Die
 from dicesim.joint import StatisticName, joint, kinds
-from dicesim.modifiers import Clamp, Count, Drop, Explode, Keep, Modifier, Reroll
+from dicesim.modifiers import Clamp, Drop, Explode, Keep, Modifier, Reroll
 from dicesim.pmf import PMF
 from dicesim.selection import Contributions, Selected, exploding, ranked, single
 
@@ -171,8 +171,7 @@ def group_law(group: Group, parts: Sequence[PMF]) -> Law:
         It would take too long.
     """
     laws = [dict(zip(part, part.weights, strict=True)) for part in parts]
-    counted = [modifier for modifier in group.modifiers if isinstance(modifier, Count)]
-    score: Callable[[int], int] = counted[0].score if counted else int
+    score: Callable[[int], int] = group.counting.score if group.counting else int
     ranks = _ranks(_steps(group.modifiers).selections, len(parts))
     top, bottom = len(parts) - ranks.start, ranks.stop
     inner = top < len(parts) and bottom < len(parts)

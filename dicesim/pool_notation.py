@@ -13,13 +13,13 @@ from dicesim.expression import Expression
 from dicesim.faces import INT64_MAX, Die
 from dicesim.modifiers import (
     EXPLOSION_LIMIT,
+    EXPLOSIONS,
     MAX_MODIFIERS,
     Clamp,
     Count,
     Drop,
     End,
     Explode,
-    ExplosionKind,
     Keep,
     Modifier,
     Reroll,
@@ -28,7 +28,7 @@ from dicesim.modifiers import (
 from dicesim.reading import OPERATORS, Operand, Reader
 from dicesim.tokens import MODIFIERS, Token, hint_for
 
-_EXPLOSIONS: Final[dict[str, ExplosionKind]] = {"!": "explode", "!!": "compound", "!p": "penetrate"}
+_EXPLOSIONS: Final = {sign: kind for kind, sign in EXPLOSIONS.items()}
 
 
 class PoolReader(Reader):

@@ -117,13 +117,14 @@ class Reader:
             count = self._span(operand.start, operand.end)
             reading += f"{self._text[place : count.position]}({count.text})"
             place = count.end
-        readings = reading + self._text[place : self._end]
+        readings = [reading + self._text[place : self._end]]
         expected = "parentheses around the count"
         compared = self._compared(counts[0]._replace(start=start, end=self._end))
         if len(counts) == 1 and compared:
-            readings = f"{readings} or {compared.removesuffix(' or ')}"
+            readings += compared
             expected += ", or around what is compared"
-        hint = readings if len(readings) <= LONGEST_READING else "parentheses"
+        hint = " or ".join(readings)
+        hint = hint if len(hint) <= LONGEST_READING else "parentheses"
         first = self._span(counts[0].start, counts[0].end)
         return self._refusal(first, expected, f"write {hint}")
 
@@ -136,13 +137,13 @@ class Reader:
                 return self._text[first.position : token.position].rstrip()
         return ""
 
-    def _compared(self, count: Operand) -> str:
-        """Write a count as the comparison of a total, if it can be read so, and "or"."""
+    def _compared(self, count: Operand) -> list[str]:
+        """Write a count as the comparison of a total, if it can be read so."""
         match count.node:
-            case Dice() | Group() if count.node.fails:
-                return ""
+            case Dice() | Group() if count.node.counting and count.node.counting.failure:
+                return []
         compared = self._text[count.start : count.count_at].rstrip()
-        return f"({compared}){self._text[count.count_at : count.end]} or "
+        return [f"({compared}){self._text[count.count_at : count.end]}"]
 
     def _sideless_refusal(self, token: Token) -> NotationError:
         following = Token("stray", self._text[token.end : token.end + 1], token.end)

@@ -327,7 +327,7 @@ def dice_of(expression: Expression) -> tuple[int, int] | None:
     match expression:
         case Name():
             return expression.dice
-        case Dice() if not expression.counted:
+        case Dice() if not expression.counting:
             return expression.stages[-1].fewest, expression.stages[-1].most
     return None
 

@@ -10,6 +10,7 @@ from dicesim.expression import Constant, Expression, unknown, walk
 from dicesim.faces import Die, Run
 from dicesim.modifiers import (
     EXPLOSION_LIMIT,
+    EXPLOSIONS,
     Clamp,
     Count,
     Drop,
@@ -37,7 +38,6 @@ _WORDS: Final = (
     *("no", "one", "two", "three", "four", "five", "six"),
     *("seven", "eight", "nine", "ten", "eleven", "twelve"),
 )
-_EXPLOSIONS: Final = {"explode": "!", "compound": "!!", "penetrate": "!p"}
 _COMPARED: Final = {
     "==": "",
     "!=": "other than ",
@@ -112,7 +112,7 @@ def _ends_in_pool(expression: Expression) -> bool:
     """Tell whether a comparison after an operand would count dice."""
     match expression:
         case Dice() | Group():
-            return not expression.counted  # which is in parentheses already
+            return expression.counting is None  # which is in parentheses already
         case Negate(last) | Sum((*_, last)) | Product((*_, last)) | Quotient(_, last):
             return _ends_in_pool(last)
     return False
@@ -134,7 +134,7 @@ def _signed(term: Expression) -> str:
 def _enclosed(expression: Expression, *kinds: type) -> str:
     """Write an operand, with parentheses where it is of these kinds, a comparison, or a count."""
     text = unparse(expression)
-    bare = isinstance(expression, Dice | Group) and expression.counted
+    bare = isinstance(expression, Dice | Group) and expression.counting is not None
     return f"({text})" if bare or isinstance(expression, (*kinds, Comparison, Let)) else text
 
 
@@ -175,7 +175,7 @@ def _modifier(die: Die | None, modifier: Modifier, before_count: bool) -> str:
         case Clamp(bound, value):
             return f"{'mi' if bound == 'least' else 'ma'}{value}"
         case Explode(condition, kind, limit):
-            sign = _EXPLOSIONS[kind]
+            sign = EXPLOSIONS[kind]
             if die is None or condition != Condition("==", die.high):
                 # "!!=" would be read as "!!" and "=".
                 sign += " " if condition.operator == "!=" and kind != "penetrate" else ""
@@ -208,7 +208,7 @@ def describe(expression: Expression) -> str:
     'three d6 plus one d8 minus 2'
     """
     words = _in_words(expression)
-    if isinstance(expression, Dice | Group) and not expression.counted:
+    if isinstance(expression, Dice | Group) and not expression.counting:
         start, last = expression.stages[0], expression.stages[-1]
         return f"{words}, sum" if start.most > 1 and last.most > 1 else words
     return words
