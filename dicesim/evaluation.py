@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial, reduce
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice, Group
 from dicesim.expression import Constant, Expression, unknown
-from dicesim.rolled import Block, Rolled, Source, count, dice_function, face_values, modify
+from dicesim.packing import Block, BlockType, Packing
+from dicesim.rolled import (
+    Rolled,
+    Source,
+    chosen,
+    count,
+    dice_function,
+    face_values,
+    modify,
+    there,
+)
 from dicesim.totals import (
     Comparison,
     Conditional,
@@ -36,8 +47,54 @@ _FOLDED: Final[dict[str, Callable[..., Block]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Summands:
+    """What a total is the sum of: draws from tables, and other expressions.
+
+    Parameters
+    ----------
+    packings : tuple of Packing
+    others : tuple of Expression
+    """
+
+    packings: tuple[Packing, ...]
+    others: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the parts of an expression are drawn, where not as they are written.
+
+    Parts are known by `id`: to hash a whole tree would cost more than to evaluate a small block.
+
+    Parameters
+    ----------
+    expression : Expression
+        What was prepared; no equal one will do.
+    rows : int
+        Arrays as long as a block that are made for it, or dice in them.
+    looks_at_named_dice : bool
+        Whether there is a function of dice that have a name.
+    sums : dict
+        Totals that are sums of others.
+    dice : dict
+        Pools that are rolled as other ones.
+    """
+
+    expression: Expression
+    rows: int = 1
+    looks_at_named_dice: bool = True
+    sums: dict[int, Summands] = field(default_factory=dict)
+    dice: dict[int, Dice] = field(default_factory=dict)
+
+
 def evaluate(
-    expression: Expression, source: Source, trials: int, observe: Observer | None = None
+    expression: Expression,
+    source: Source,
+    trials: int,
+    *,
+    observe: Observer | None = None,
+    preparation: Preparation | None = None,
 ) -> Block:
     """Totals of a block of trials.
 
@@ -50,15 +107,17 @@ def evaluate(
         Length of the block.
     observe : callable, optional
         Called with each pool and its dice, once for each time that it is rolled.
+    preparation : Preparation, optional
+        Of this very expression.
 
     Returns
     -------
     ndarray of a signed integer type, shape (trials,)
     """
-    return _Evaluator(source, trials, observe).total(expression)
+    return _Evaluator(source, trials, observe, preparation).total(expression)
 
 
-def smallest_type(*expressions: Expression) -> type[np.signedinteger[Any]]:
+def smallest_type(*expressions: Expression) -> BlockType:
     """Smallest type that holds every total of every one of the expressions.
 
     A partial sum may wrap around in it: arithmetic modulo a power of two ends right all the same.
@@ -66,7 +125,7 @@ def smallest_type(*expressions: Expression) -> type[np.signedinteger[Any]]:
     return _type_for(*(bound for expression in expressions for bound in expression.bounds))
 
 
-def _type_for(*values: int) -> type[np.signedinteger[Any]]:
+def _type_for(*values: int) -> BlockType:
     low, high = min(values), max(values)
     fits = (kind for kind in _TYPES if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
     return next(fits, np.int64)
@@ -75,15 +134,25 @@ def _type_for(*values: int) -> type[np.signedinteger[Any]]:
 class _Evaluator:
     """One block: its source, its length, and what its names stand for."""
 
-    def __init__(self, source: Source, trials: int, observe: Observer | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        trials: int,
+        observe: Observer | None,
+        preparation: Preparation | None,
+    ) -> None:
         self._source = source
         self._trials = trials
         self._observe = observe
+        self._preparation = preparation or Preparation(Constant(0))
         self._totals: dict[str, Block] = {}
         self._pools: dict[str, Rolled] = {}
 
     def total(self, expression: Expression) -> Block:
         """Total of each trial."""
+        summands = self._preparation.sums.get(id(expression))
+        if summands is not None:
+            return self._sum(summands, smallest_type(expression))
         match expression:
             case Constant(value):
                 return np.full(self._trials, value, dtype=smallest_type(expression))
@@ -122,11 +191,21 @@ class _Evaluator:
             case Function(name, _):
                 return _FOLDED[name](parts[0], dtype=dtype)
             case Conditional():
-                return np.where(parts[0] != 0, parts[1], parts[2])
+                then, otherwise = (part.astype(dtype, copy=False) for part in parts[1:])
+                return chosen(parts[0] != 0, then, otherwise)
         raise unknown(expression)
 
+    def _sum(self, summands: Summands, dtype: BlockType) -> Block:
+        total = np.zeros(self._trials, dtype)
+        for packing in summands.packings:
+            total += self._source.packed(packing, dtype)
+        for other in summands.others:
+            np.add(total, self.total(other), out=total, casting="unsafe")
+        return total
+
     def _define(self, name: str, value: Expression) -> None:
-        if isinstance(value, Dice) and not value.counting:
+        looked_at = self._preparation.looks_at_named_dice
+        if looked_at and isinstance(value, Dice) and not value.counting:
             self._pools[name] = self._rolled(value)
             self._totals[name] = self._pools[name].total(smallest_type(value))
         elif isinstance(value, Name) and value.name in self._pools:
@@ -137,6 +216,7 @@ class _Evaluator:
 
     def _pool_total(self, pool: Dice | Group) -> Block:
         dtype = smallest_type(pool)
+        pool = self._preparation.dice.get(id(pool), pool)
         match pool:
             case Dice(int(number), die, ()) if len(die.runs) == 1 and self._observe is None:
                 total: Block = self._source.slots(die.total, number).sum(axis=0, dtype=dtype)
@@ -149,6 +229,7 @@ class _Evaluator:
 
     def _rolled(self, pool: Dice | Group) -> Rolled:
         """Dice of a pool after all modifiers, but not counted."""
+        pool = self._preparation.dice.get(id(pool), pool)
         reached = [bound for stage in pool.stages for bound in (stage.low, stage.high)]
         dtype = _type_for(0, *reached)
         if isinstance(pool, Group):
@@ -161,15 +242,12 @@ class _Evaluator:
             self._observe(pool, rolled)
         return rolled
 
-    def _dice(self, pool: Dice, dtype: type[np.signedinteger[Any]]) -> Rolled:
+    def _dice(self, pool: Dice, dtype: BlockType) -> Rolled:
         """Natural faces, in as many rows as the trial with the most dice needs."""
         die = pool.die
         if isinstance(pool.count, int):
             return Rolled(face_values(die, self._source.slots(die.total, pool.count), dtype))
         number = self.total(pool.count)
         rows = int(number.max(initial=0))
-        present = np.arange(rows)[:, np.newaxis] < number
-        values = np.zeros(present.shape, dtype)
-        slots = self._source.slots_at(die.total, np.flatnonzero(present), rows)
-        values[present] = face_values(die, slots, dtype)
-        return Rolled(values, present)
+        values = face_values(die, self._source.slots(die.total, rows), dtype)
+        return Rolled(values, there(number, rows))

@@ -19,12 +19,11 @@ from dicesim.errors import ParameterError
 from dicesim.expression import unknown
 from dicesim.faces import Die
 from dicesim.modifiers import Clamp, Count, Drop, End, Explode, Keep, Modifier, Reroll
+from dicesim.packing import Block, BlockType, Packing, Places
 from dicesim.totals import DiceFunctionName
 
-Block: TypeAlias = NDArray[np.signedinteger[Any]]
 Slots: TypeAlias = NDArray[np.integer[Any]]
 Mask: TypeAlias = NDArray[np.bool_]
-Places: TypeAlias = NDArray[np.intp]
 
 # Up to so many rows a sorting network is faster than a sort of each column (measured: 40 times for
 # 10 rows of bytes, ten times for 100).
@@ -33,10 +32,15 @@ _NETWORK: Final = 256
 _MOST_REROLLS: Final = 100
 # Faces of dice with weights up to this sum are looked up in a table.
 _TABLE: Final = 2**16
+# Where more of the dice than this are there, all are rolled: it is faster than to find places.
+_DENSE: Final = 1 / 8
 
 
 class Source(Protocol):
     """Where rolls come from; a slot is a whole number from 0 to one less than the total weight."""
+
+    def packed(self, packing: Packing, dtype: BlockType) -> Block:
+        """Totals of all trials from a table, shape (trials,)."""
 
     def slots(self, total: int, rows: int) -> Slots:
         """Slots of so many dice in each trial, shape (rows, trials)."""
@@ -64,14 +68,17 @@ class Rolled:
     dropped: tuple[Rolled, ...] = ()
 
     @property
-    def number(self) -> NDArray[np.intp] | int:
-        """Number of dice in each trial."""
-        return len(self.values) if self.present is None else self.present.sum(axis=0)
+    def number(self) -> Block:
+        """Number of dice in each trial, one number where it is always the same."""
+        if self.present is None:
+            return np.array([len(self.values)])
+        return _number(self.present)
 
-    def total(self, dtype: type[np.signedinteger[Any]]) -> Block:
+    def total(self, dtype: BlockType) -> Block:
         """Sum of the dice that are there."""
-        where = True if self.present is None else self.present
-        total: Block = self.values.sum(axis=0, dtype=dtype, where=where)
+        # Many times faster than a sum with a mask.
+        there = self.values if self.present is None else self.values * self.present
+        total: Block = there.sum(axis=0, dtype=dtype)
         return total
 
     def holds(self, condition: Any) -> Mask:
@@ -80,7 +87,20 @@ class Rolled:
         return met if self.present is None else met & self.present
 
 
-def face_values(die: Die, slots: Slots, dtype: type[np.signedinteger[Any]]) -> Block:
+def _number(mask: Mask) -> Block:
+    """Count the true values in each column."""
+    dtype = np.int8 if len(mask) < 2**7 else np.int64
+    number: Block = mask.view(np.int8).sum(axis=0, dtype=dtype)
+    return number
+
+
+def there(number: Block, rows: int) -> Mask:
+    """Mask of the first so many rows of each column."""
+    mask: Mask = np.arange(rows, dtype=number.dtype)[:, np.newaxis] < number
+    return mask
+
+
+def face_values(die: Die, slots: Slots, dtype: BlockType) -> Block:
     """Faces that slots stand for.
 
     Examples
@@ -91,7 +111,7 @@ def face_values(die: Die, slots: Slots, dtype: type[np.signedinteger[Any]]) -> B
     if len(die.runs) == 1:
         return np.add(slots, die.low, dtype=dtype, casting="unsafe")
     if die.total <= _TABLE:
-        return _table(die, np.dtype(dtype))[slots]
+        return _table(die, np.dtype(dtype)).take(slots)
     return _look_up(die, slots.astype(np.int64)).astype(dtype)
 
 
@@ -136,19 +156,17 @@ def modify(rolled: Rolled, modifier: Modifier, die: Die, source: Source) -> Roll
     raise unknown(modifier)
 
 
-def count(rolled: Rolled, counted: Count, dtype: type[np.signedinteger[Any]]) -> Block:
+def count(rolled: Rolled, counted: Count, dtype: BlockType) -> Block:
     """Return how many dice succeed, less how many fail."""
-    total: Block = rolled.holds(counted.success).sum(axis=0, dtype=dtype)
+    total = _number(rolled.holds(counted.success)).astype(dtype)
     if counted.failure is not None:
-        total -= rolled.holds(counted.failure).sum(axis=0, dtype=dtype)
+        total -= _number(rolled.holds(counted.failure)).astype(dtype)
     return total
 
 
 def _select(rolled: Rolled, end: End, number: int, keep: bool) -> Rolled:
-    ordered = _ordered(rolled, end)
-    present = None
-    if rolled.present is not None:
-        present = np.arange(len(ordered))[:, np.newaxis] < rolled.number
+    ordered = _ordered(rolled, end, None if rolled.present is not None else number)
+    present = None if rolled.present is None else there(rolled.number, len(ordered))
     near, far = (
         Rolled(ordered[part], None if present is None else present[part])
         for part in (slice(number), slice(number, None))
@@ -157,35 +175,65 @@ def _select(rolled: Rolled, end: End, number: int, keep: bool) -> Rolled:
     return replace(kept, dropped=(*rolled.dropped, dropped))
 
 
-def _ordered(rolled: Rolled, end: End) -> Block:
-    """Sort the dice of each trial, those of one end first, those that are not there last."""
+def _ordered(rolled: Rolled, end: End, number: int | None = None) -> Block:
+    """Sort the dice of each trial, those of one end first, those that are not there last.
+
+    Where a number is given, so many of that end come first, but in no order of their own.
+    """
     values = rolled.values
-    extremes = np.iinfo(values.dtype)
     if rolled.present is not None:
         # A die may show just this value: it then lies among the absent, where one is as good.
-        values = np.where(
-            rolled.present, values, extremes.min if end == "highest" else extremes.max
-        )
-    ascending = _sorted(values)
-    return ascending[::-1] if end == "highest" else ascending
+        extremes = np.iinfo(values.dtype)
+        farthest = values.dtype.type(extremes.min if end == "highest" else extremes.max)
+        values = chosen(rolled.present, values, farthest)
+    if end == "lowest":
+        return _sorted(values, number)
+    return _sorted(values, None if number is None else len(values) - number)[::-1]
 
 
-def _sorted(values: Block) -> Block:
-    """Sort each column."""
+def chosen(mask: Mask, values: Block, others: Any) -> Block:
+    """Return one value where a mask is true, and another one elsewhere, of one type.
+
+    Thirty times as fast as `numpy.where` for a mask that the processor cannot foresee; differences
+    may wrap around, and so do the sums.
+    """
+    selected: Block = (values - others) * mask + others
+    return selected
+
+
+def _sorted(values: Block, split: int | None) -> Block:
+    """Sort each column, or only part the lowest dice from the others."""
     if len(values) > _NETWORK:
         return np.sort(values, axis=0)
-    rows = values.copy()
-    lower = np.empty_like(rows[:1]).ravel()
-    for i, j in _comparators(len(rows)):
-        np.minimum(rows[i], rows[j], out=lower)
+    rows = list(values.copy())
+    spare = np.empty(values.shape[1], values.dtype)
+    for i, j in _comparators(len(rows), split):
+        np.minimum(rows[i], rows[j], out=spare)
         np.maximum(rows[i], rows[j], out=rows[j])
-        rows[i] = lower
-    return rows
+        rows[i], spare = spare, rows[i]
+    return np.stack(rows) if rows else values
 
 
 @lru_cache(maxsize=32)
-def _comparators(size: int) -> list[tuple[int, int]]:
-    """Batcher's odd-even merge sort (Knuth, "The Art of Computer Programming", 5.2.2, M)."""
+def _comparators(size: int, split: int | None) -> list[tuple[int, int]]:
+    """Batcher's odd-even merge sort (Knuth, "The Art of Computer Programming", 5.2.2, M).
+
+    To part rows, no comparators are needed whose two rows end on one side of the split and meet no
+    others before.
+    """
+    network = _network(size)
+    if split is None:
+        return network
+    needed: list[tuple[int, int]] = []
+    mixed: set[int] = set()
+    for i, j in reversed(network):
+        if (i < split) != (j < split) or i in mixed or j in mixed:
+            needed.append((i, j))
+            mixed |= {i, j}
+    return needed[::-1]
+
+
+def _network(size: int) -> list[tuple[int, int]]:
     comparators = []
     top = 1 << max(size - 1, 0).bit_length() >> 1
     bit = top
@@ -232,12 +280,12 @@ def _explode(rolled: Rolled, modifier: Explode, die: Die, source: Source) -> Rol
     masks = [np.ones(rolled.values.shape, np.bool_) if rolled.present is None else rolled.present]
     exploding = rolled.holds(modifier.condition)
     for _ in range(modifier.limit):
-        extra = exploding.sum(axis=0)
-        if not extra.any():
+        extra = _number(exploding)
+        rows = int(extra.max(initial=0))
+        if not rows:
             break
-        present = np.arange(extra.max())[:, np.newaxis] < extra
-        values = np.zeros(present.shape, rolled.values.dtype)
-        values[present] = _faces_at(die, np.flatnonzero(present), values, source)
+        present = there(extra, rows)
+        values = _faces_where(present, die, rolled.values.dtype.type, source)
         exploding = modifier.condition.holds(values) & present
         if modifier.kind == "penetrate":
             values -= 1
@@ -249,6 +297,16 @@ def _explode(rolled: Rolled, modifier: Explode, die: Die, source: Source) -> Rol
     return replace(rolled, values=values, present=present)
 
 
+def _faces_where(present: Mask, die: Die, dtype: BlockType, source: Source) -> Block:
+    """Faces of the dice that are there, and any where there is none."""
+    if np.count_nonzero(present) > _DENSE * present.size:
+        return face_values(die, source.slots(die.total, len(present)), dtype)
+    values = np.zeros(present.shape, dtype)
+    places = np.flatnonzero(present)
+    values.reshape(-1)[places] = _faces_at(die, places, values, source)
+    return values
+
+
 def _faces_at(die: Die, places: Places, values: Block, source: Source) -> Block:
     slots = source.slots_at(die.total, places, len(values))
     return face_values(die, slots, values.dtype.type)
@@ -258,25 +316,26 @@ def dice_function(name: DiceFunctionName, rolled: Rolled) -> Block:
     """Return a function of the dice of each trial, shape (trials,)."""
     ordered = _ordered(rolled, "lowest")
     number = rolled.number
-    trials = ordered.shape[1]
-    result = np.zeros(trials, np.int64)
-    length = np.zeros(trials, np.int64)
+    dtype: BlockType = np.int8 if len(ordered) < 2**7 else np.int64
+    result: Block = np.zeros(ordered.shape[1], dtype)
+    length: Block = np.zeros(ordered.shape[1], dtype)
     for row, (same, next_one) in enumerate(_neighbours(ordered)):
-        there = row < number
+        present = row < number
         match name:
             case "distinct":
-                result += there & ~same
+                result += present & ~same
             case "largest_set":
-                length = np.where(same, length + 1, 1)
-                np.maximum(result, length, out=result, where=there)
+                length = length * same + dtype(1)
+                np.maximum(result, length * present, out=result)
             case "pairs":
-                length = np.where(same, length + 1, 1)
+                length = length * same + dtype(1)
                 # A second equal die makes a pair, a third one unmakes it.
-                result += there & (length == 2)
-                result -= there & (length == 3)
+                result += present & (length == 2)
+                result -= present & (length == 3)
             case "straight":
-                length = np.where(same, length, np.where(next_one, length + 1, 1))
-                np.maximum(result, length, out=result, where=there)
+                # A die longer than the last, none longer, or the first of a new run.
+                length = length * (same | next_one) + ~same
+                np.maximum(result, length * present, out=result)
             case _:
                 raise ParameterError(f"name: {name!r} is no function of dice", parameter="name")
     return result

@@ -10,26 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 
 from dicesim.dice import Dice, Group
 from dicesim.evaluation import evaluate
-from dicesim.expression import Expression, walk
-from dicesim.packing import pack
+from dicesim.expression import Expression
+from dicesim.packing import Block, BlockType, Packing, Places
 from dicesim.pmf import PMF
-from dicesim.rolled import Block, Places, Rolled, Slots
+from dicesim.rolled import Rolled, Slots
+from dicesim.tables import prepare, table
 from dicesim.tally import Integers, Tally, bincount
 from dicesim.wording import unparse
+from dicesim.words import draw_numbers
 
 # Trials in a block, and dice or parts in it: measured once, and part of the stream.
-_BLOCK: Final = 2**15
+_BLOCK: Final = 2**16
 _BLOCK_DICE: Final = 2**21
 # Totals this far apart at most are counted in one table for the whole batch.
 _TABLE: Final = 2**16
-
-_SLOTS: Final = (np.uint8, np.uint16, np.uint32, np.uint64)
 
 
 def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
@@ -75,7 +76,7 @@ def blocks(expression: Expression, rng: np.random.Generator, size: int) -> Itera
     ndarray of int64, one-dimensional
         Together as long as `size`.
     """
-    packing = pack(expression)
+    packing = table(expression)
     if packing is not None:
         yield from packing.blocks(rng, size)
         return
@@ -97,17 +98,17 @@ def counts(expression: Expression, rng: np.random.Generator, size: int) -> Tally
     -------
     Tally
     """
-    packing = pack(expression)
+    packing = table(expression)
     if packing is not None:
         return packing.counts(rng, size)
     low, high = expression.bounds
     width = high - low + 1
     if width > _TABLE:
         return bincount(totals(expression, rng, size))
-    table = np.zeros(width, dtype=np.int64)
+    counted = np.zeros(width, dtype=np.int64)
     for block in _direct(expression, rng, size):
-        table += np.bincount(np.subtract(block, low, dtype=np.intp), minlength=width)
-    return Tally.from_table(low, table)
+        np.add.at(counted, np.subtract(block, low, dtype=np.intp), 1)
+    return Tally.from_table(low, counted)
 
 
 def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
@@ -164,9 +165,12 @@ class RolledPool:
 
     @classmethod
     def of(cls, pool: Dice | Group, rolled: Rolled) -> RolledPool:
-        """Take the dice of the first trial of a block."""
-        dropped = (face for part in rolled.dropped for face in _first_trial(part))
-        return cls(pool, _first_trial(rolled), tuple(dropped))
+        """Take the dice of the first trial of a block; after a selection, the highest first."""
+        kept = _first_trial(rolled)
+        if not rolled.dropped:
+            return cls(pool, kept)
+        dropped = (sorted(_first_trial(part), reverse=True) for part in rolled.dropped)
+        return cls(pool, tuple(sorted(kept, reverse=True)), tuple(chain.from_iterable(dropped)))
 
 
 def _first_trial(rolled: Rolled) -> tuple[int, ...]:
@@ -216,17 +220,18 @@ def roll_once(expression: Expression, rng: np.random.Generator) -> Roll:
     def observe(pool: Dice | Group, rolled: Rolled) -> None:
         pools.append(RolledPool.of(pool, rolled))
 
-    total = int(evaluate(expression, _Generated(rng, 1), 1, observe)[0])
+    total = int(evaluate(expression, _Generated(rng, 1), 1, observe=observe)[0])
     return Roll(expression, total, tuple(pools))
 
 
 def _direct(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Block]:
     """Blocks of totals, each die drawn by itself."""
-    rows = max(expression.price, sum(1 for _ in walk(expression)))
-    block = max(1, min(_BLOCK, _BLOCK_DICE // rows))
+    preparation = prepare(expression)
+    block = max(1, min(_BLOCK, _BLOCK_DICE // preparation.rows))
     for start in range(0, size, block):
         trials = min(block, size - start)
-        yield evaluate(expression, _Generated(rng, trials), trials)
+        source = _Generated(rng, trials)
+        yield evaluate(preparation.expression, source, trials, preparation=preparation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +241,14 @@ class _Generated:
     rng: np.random.Generator
     trials: int
 
+    def packed(self, packing: Packing, dtype: BlockType) -> Block:
+        """Draw from a table for all trials."""
+        return packing.draw(self.rng, self.trials, dtype)
+
     def slots(self, total: int, rows: int) -> Slots:
         """Roll for all trials, row by row."""
-        return self._draw(total, (rows, self.trials))
+        return draw_numbers(self.rng, total, rows * self.trials).reshape(rows, self.trials)
 
     def slots_at(self, total: int, places: Places, rows: int) -> Slots:  # noqa: ARG002
         """Roll for these places alone."""
-        return self._draw(total, (len(places),))
-
-    def _draw(self, total: int, shape: tuple[int, ...]) -> Slots:
-        kind = next(kind for kind in _SLOTS if total - 1 <= np.iinfo(kind).max)
-        slots: Slots = self.rng.integers(0, total, size=shape, dtype=kind)
-        return slots
+        return draw_numbers(self.rng, total, len(places))

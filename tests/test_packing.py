@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import dicesim
-from dicesim import parse
-from dicesim.packing import Packing, pack
+from dicesim import parse, tables
+from dicesim.packing import Packing
 from dicesim.sampling import blocks, counts, totals
+from dicesim.tables import pack
 from dicesim.tally import bincount
 
 PACKABLE = ["2d6", "d6", "d20", "d%", "4d6", "6d6", "3d6+1d8+2", "2d6*3-d4", "16d2", "d65536",
@@ -40,7 +41,7 @@ def test_all_joint_outcomes_are_equally_likely(text: str) -> None:
     packing = packed(text)
     words = np.arange(2**16, dtype=np.uint16)
     slots = packing._read(words)
-    assert len(slots) == packing.accepted * packing.digits
+    assert len(slots) == packing._held(words) == packing._digits.sum()
     met = np.bincount(slots, minlength=len(packing.totals))
     assert (met == len(slots) // len(packing.totals)).all()
     assert (packing._fold(np.ones(2**16, dtype=np.int64)) == met).all()
@@ -68,38 +69,77 @@ class Dealt(np.random.Generator):
 
     def integers(self, *_: object, size: int, **__: object) -> Any:  # type: ignore[override]
         """As many words as asked for, the last dealt one again and again."""
-        words = np.full(4 * size, self._words[-1], dtype="<u2")
+        words = np.full(4 * size + 8, self._words[-1], dtype="<u2")
         words[: len(self._words)] = self._words
-        return words.view("<u8")
+        self._words = (*words[4 * size :],)
+        return words[: 4 * size].view("<u8")
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6])
-def test_a_rejected_word_at_the_end_does_not_count(size: int) -> None:
-    """Where just enough words are accepted and the last one is not, no trial is lost or doubled."""
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_the_last_word_gives_just_what_is_missing(size: int) -> None:
+    """Words hold three trials, two or none; no trial is lost or doubled wherever the end comes."""
     packing = packed("2d6")
-    rejected = packing.accepted
-    dealt = (5 + 36 * 7 + 36**2 * 11, rejected, 35, rejected)
-    needed = -(-size // 3)
-    words = dealt[:2] if needed == 1 else dealt
-    counted = packing.counts(Dealt(*words), size)
+    rejected, pair = 2**16 - 1, 36**3 + 8 + 36 * 9
+    dealt = (5 + 36 * 7 + 36**2 * 11, rejected, pair, rejected, 35)
+    counted = packing.counts(Dealt(*dealt), size)
     assert counted.total == size
-    (rolled,) = packing.blocks(Dealt(*words), size)
+    rolled = np.concatenate(list(packing.blocks(Dealt(*dealt), size)))
     assert counted == bincount(rolled)
-    slots = [5, 7, 11, 35, 0, 0][:size]
-    assert rolled.tolist() == packing.totals[slots].tolist()
+    # Words that come at once are read by the number of their trials; the last one comes alone.
+    slots = [5, 7, 11, 8, 9, 35, 0, 0][:size]
+    assert sorted(rolled) == sorted(packing.totals[slots])
 
 
 def test_layouts_waste_little() -> None:
-    """The number of digits gives the most trials for each word that is drawn."""
-    assert (packed("2d6").digits, packed("2d6").accepted) == (3, 36**3)
-    assert (packed("d6").digits, packed("d6").accepted) == (5, 8 * 6**5)
+    """Few words are rejected, and each holds as many trials as it can."""
+    three, two = packed("2d6").regions
+    assert (three, two) == ((0, 36**3, 3), (36**3, 36**3 + 14 * 36**2, 2))
     for text in PACKABLE:
-        packing = packed(text)
-        assert packing.digits * packing.accepted >= 0.5 * 2**16
-        assert packing.accepted % len(packing.totals) ** packing.digits == 0
+        regions = packed(text).regions
+        assert [region.start for region in regions[1:]] == [one.stop for one in regions[:-1]]
+        for start, stop, digits in regions:
+            assert (stop - start) % len(packed(text).totals) ** digits == 0
 
 
-@pytest.mark.parametrize("text", ["7d6", "17d2", "d65537", "100d6", "d256*d256+d2", "2d6r1", "d6!"])
+@pytest.mark.parametrize("text", ["d6!", "d10!>=8", "d4!!", "d6! max=7", "d10!>=8>=5f1", "d100!"])
+@pytest.mark.parametrize("size", [1, 1000, 300_001])
+def test_chains_agree_however_they_are_counted(text: str, size: int) -> None:
+    """Trials that go on in another table are neither lost nor doubled."""
+    tree = parse(text)
+    assert packed(text).rest is not None
+    rolled = totals(tree, np.random.default_rng(size), size)
+    assert counts(tree, np.random.default_rng(size), size) == bincount(rolled)
+    assert len(rolled) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("3d6r1", "3d{2..6}"),
+        ("4d6ro1", "4d{1:1,2..6:7}"),
+        ("5d6mi2ma5", "5d{2:2,3..4:1,5:2}"),
+        ("8d10>=7", "8d{0:3,1:2}"),
+        ("8d6r1>=5f2", "8d{-1:1,0:2,1:2}"),
+        ("9d6ro<=2kh3", "9d{1..2:1,3..6:4}kh3"),
+    ],
+)
+def test_single_dice_become_loaded(text: str, same: str) -> None:
+    """What is done to each die by itself goes into the weights of its faces."""
+    settled = tables._settled(parse(text))
+    assert settled == parse(same)
+
+
+@pytest.mark.parametrize("text", ["d6ro1!", "4d6kh3r1", "4d6ro1!kh3", "4d6ro1r2", "4d6r1kh3>=1f1"])
+def test_what_rolls_later_is_left_as_it_is(text: str) -> None:
+    """Dice that are rolled again later fall as they are, not as they were changed."""
+    tree = parse(text)
+    settled = tables._settled(tree)
+    assert settled == tree
+
+
+@pytest.mark.parametrize(
+    "text", ["7d6", "17d2", "d65537", "100d6", "d256*d256+d2", "2d6r1", "d6!p", "2d6!"]
+)
 def test_too_many_joint_outcomes_are_not_packed(text: str) -> None:
     """Beyond 2**16 joint outcomes, or without end, each die is drawn by itself."""
     assert pack(parse(text)) is None
