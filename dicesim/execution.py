@@ -13,8 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from multiprocessing.context import BaseContext
-from typing import ClassVar, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
 from dicesim import sampling
 from dicesim.choices import Aggregation, StartMethod
@@ -22,6 +21,9 @@ from dicesim.errors import DicesimError, ExecutionError
 from dicesim.plan import Batch, Plan
 from dicesim.pmf import PMF
 from dicesim.tally import AGGREGATORS, Tally
+
+if TYPE_CHECKING:  # slow to import, and most runs are serial
+    from multiprocessing.context import BaseContext
 
 # Longest wait for a worker before the caller is given the chance to cancel, in seconds.
 TICK: Final = 0.05

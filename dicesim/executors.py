@@ -5,18 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, require_choice
 from dicesim.errors import ParameterError
 from dicesim.execution import Executor, SerialExecutor
-from dicesim.futures import FuturesExecutor
 from dicesim.limits import Limits
 from dicesim.plan import Plan, whole_number
-from dicesim.pool import PoolExecutor
-from dicesim.processes import ProcessExecutor
-from dicesim.workers import inside_daemon, settle_start_method
 
 # Dice that one process rolls in the time that starting workers takes (measured: a fork takes some
 # 10 ms, and a new interpreter with numpy 300).
@@ -53,6 +48,27 @@ def choose_executor(
     if workers is not None:
         workers = whole_number("workers", workers)
         limits.check("workers", workers, "{} workers would be started")
+    price = _price(plan, aggregation)
+    cheap = workers is None and price <= min(_WORTH_WORKERS.values())
+    if start_method is None and (executor == "serial" or (executor == "auto" and cheap)):
+        return SerialExecutor()
+    return _with_workers(plan, executor, workers, start_method, price, limits)
+
+
+def _with_workers(
+    plan: Plan,
+    executor: ExecutorLike,
+    workers: int | None,
+    start_method: StartMethod | None,
+    price: int,
+    limits: Limits,
+) -> Executor:
+    # Imported here, since most runs are serial and multiprocessing takes longer than they do.
+    from dicesim.futures import FuturesExecutor
+    from dicesim.pool import PoolExecutor
+    from dicesim.processes import ProcessExecutor
+    from dicesim.workers import inside_daemon, settle_start_method
+
     method = settle_start_method(start_method)
     if isinstance(executor, concurrent.futures.Executor):
         handed_in = executor
@@ -63,12 +79,14 @@ def choose_executor(
     number = min(workers or min(processors(), limits.workers), plan.batches)
     if executor == "auto":
         asked = workers is not None or start_method is not None
-        worth = asked or _price(plan, aggregation) > _WORTH_WORKERS[method]
+        worth = asked or price > _WORTH_WORKERS[method]
         executor = "process" if worth and number > 1 and not inside_daemon() else "serial"
     if executor == "serial":
         return SerialExecutor()
     if executor == "threads":
-        return FuturesExecutor("threads", lambda: ThreadPoolExecutor(number), number)
+        return FuturesExecutor(
+            "threads", lambda: concurrent.futures.ThreadPoolExecutor(number), number
+        )
     if inside_daemon():
         raise ParameterError(
             f"executor: {executor} cannot start workers inside a worker process; choose serial, "

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from typing import NamedTuple, Protocol, overload
 
 import numpy as np
@@ -26,6 +25,7 @@ from dicesim.errors import ExactUnavailable, ExecutionError
 from dicesim.execution import (
     TASKS_PER_WORKER,
     BatchRecord,
+    Counters,
     Executor,
     Job,
     Outcome,
@@ -39,17 +39,16 @@ from dicesim.executors import (
     unused_options,
 )
 from dicesim.expression import Expression, check_limits
+from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
 from dicesim.pmf import PMF
 from dicesim.result import Result
 from dicesim.sampling import Roll, roll_once, totals
-from dicesim.shared import SharedCounters
 from dicesim.tally import Tally
 from dicesim.validation import ALARM
 from dicesim.wording import caveats
-from dicesim.workers import UNGUARDED, importing_main
 
 
 class Progress(NamedTuple):
@@ -219,9 +218,14 @@ class _Run:
             raise failure
         return result
 
-    def _counters(self, window: int) -> SharedCounters | None:
+    def _counters(self, window: int) -> Counters | None:
         if self.draft.aggregation != "shared":
             return None
+        # Slow to import, and most runs share nothing.
+        from multiprocessing import get_context
+
+        from dicesim.shared import SharedCounters
+
         method = self.team.start_method
         context = get_context(method) if method else None
         return SharedCounters(self.draft.plan.expression, window, context)

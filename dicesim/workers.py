@@ -18,13 +18,7 @@ from typing import Any, Final
 from dicesim.choices import START_METHODS, StartMethod, require_choice
 from dicesim.errors import ExecutionError, ParameterError
 from dicesim.execution import Job, Outcome, Schedule, Task
-
-# Exit code of a worker whose script would start the run again while it is only being imported.
-UNGUARDED: Final = 73
-_GUARD_HINT: Final = (
-    "a script that calls dicesim.run has to do so under `if __name__ == '__main__':`, since the "
-    "workers of forkserver and spawn import it"
-)
+from dicesim.guard import GUARD_HINT, UNGUARDED
 
 # Deaths in a row without a task done in between, after which a run gives up.
 _DEATHS: Final = 20
@@ -64,11 +58,6 @@ def settle_start_method(start_method: StartMethod | None) -> StartMethod:
     return start_method
 
 
-def importing_main() -> bool:
-    """Tell whether this process is a worker that is still importing the parent's script."""
-    return getattr(multiprocessing.current_process(), "_inheriting", False)
-
-
 def inside_daemon() -> bool:
     """Tell whether this process is a worker that may have no children."""
     return multiprocessing.current_process().daemon
@@ -98,9 +87,7 @@ def starting(context: BaseContext) -> Iterator[None]:
         except ConnectionError:
             raise
         except (OSError, EOFError) as error:
-            raise ExecutionError(
-                f"no worker could be started ({error!r}); {_GUARD_HINT}"
-            ) from error
+            raise ExecutionError(f"no worker could be started ({error!r}); {GUARD_HINT}") from error
         finally:
             if blockable:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
@@ -209,10 +196,10 @@ def check_start(exitcode: int | None) -> None:
         The worker exited by itself.
     """
     if exitcode == UNGUARDED:
-        raise ExecutionError(f"the script started a run inside its own workers; {_GUARD_HINT}")
+        raise ExecutionError(f"the script started a run inside its own workers; {GUARD_HINT}")
     if exitcode is not None and 0 <= exitcode != _UNKNOWN_END:
         raise ExecutionError(
-            f"a worker ended with exit code {exitcode} as it started; {_GUARD_HINT}"
+            f"a worker ended with exit code {exitcode} as it started; {GUARD_HINT}"
         )
 
 

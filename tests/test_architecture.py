@@ -49,6 +49,7 @@ ORDER = [
     "tables",
     "sampling",
     "plan",
+    "guard",
     "execution",
     "shared",
     "workers",
@@ -135,27 +136,57 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         dicesim.rolll  # type: ignore[attr-defined]  # noqa: B018
 
 
-def modules_after(code: str) -> set[str]:
-    """Modules that are loaded after a fresh interpreter ran some code."""
-    code += "\nimport sys; print(' '.join(sys.modules))"
+# Runs the command, and prints something as the interpreter ends.
+COMMAND = """
+import atexit, sys
+from dicesim_cli.__main__ import main
+atexit.register(lambda: print({shown}))
+sys.argv = {arguments}
+main()
+"""
+
+
+def last_words(code: str) -> list[str]:
+    """The words of the last line that a fresh interpreter prints."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    return set(done.stdout.splitlines()[-1].split())
+    return done.stdout.splitlines()[-1].split()
+
+
+def modules_after(code: str) -> set[str]:
+    """Modules that are loaded after a fresh interpreter ran some code."""
+    return set(last_words(f"{code}\nimport sys; print(*sys.modules)"))
+
+
+def after_command(shown: str, *arguments: str) -> list[str]:
+    """What some expressions are worth in a fresh interpreter that ran the command."""
+    return last_words(COMMAND.format(shown=shown, arguments=["dicesim", *arguments]))
 
 
 def test_importing_costs_nothing() -> None:
-    """``import dicesim`` and the command line's help load neither numpy nor scipy."""
+    """``import dicesim`` loads neither numpy nor scipy."""
     assert not {"numpy", "scipy"} & modules_after("import dicesim")
-    help_code = "from dicesim_cli.app import invoke\ninvoke(['run', '--help'])"
-    assert not {"numpy", "scipy", "multiprocessing", "pydantic"} & modules_after(help_code)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["complete"]], ids=" ".join)
+def test_help_loads_no_numpy(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Help and completion come before anything heavy."""
+    if arguments == ["complete"]:
+        monkeypatch.setenv("_DICESIM_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", "dicesim run --me")
+        monkeypatch.setenv("COMP_CWORD", "2")
+    loaded = set(after_command("*sys.modules", *arguments))
+    assert "typer" in loaded
+    assert not {"numpy", "scipy", "multiprocessing", "pydantic", "rich"} & loaded
 
 
 def test_a_run_loads_no_heavy_module() -> None:
     """Start-up is guarded by what is imported, not by the clock."""
-    loaded = modules_after("from dicesim_cli.app import invoke\ninvoke(['run', '--n', '1000'])")
+    loaded = set(after_command("*sys.modules", "run"))
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
+    assert not {"multiprocessing", "concurrent.futures.thread", "dicesim.workers"} & loaded
 
 
 def test_workers_load_no_scipy() -> None:
