@@ -138,8 +138,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 # Runs the command, and prints something as the interpreter ends.
 COMMAND = """
-import atexit, sys
+import atexit, gc, os, sys
 from dicesim_cli.__main__ import main
+begun = gc.get_stats()[0]["collections"]
 atexit.register(lambda: print({shown}))
 sys.argv = {arguments}
 main()
@@ -187,6 +188,23 @@ def test_a_run_loads_no_heavy_module() -> None:
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
     assert not {"multiprocessing", "concurrent.futures.thread", "dicesim.workers"} & loaded
+
+
+def test_a_run_looks_for_no_garbage() -> None:
+    """Neither while modules load, nor when all ends."""
+    shown = "gc.get_stats()[0]['collections'] - begun, gc.get_freeze_count()"
+    collections, frozen = map(int, after_command(shown, "run"))
+    assert collections < 5
+    assert frozen > 10_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted as Linux shows them")
+def test_a_run_starts_no_thread_for_linear_algebra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the user asked for some."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert after_command("len(os.listdir('/proc/self/task'))", "run") == ["1"]
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert after_command("os.environ['OPENBLAS_NUM_THREADS']", "run") == ["2"]
 
 
 def test_workers_load_no_scipy() -> None:
