@@ -62,6 +62,38 @@ class Summands:
 
 
 @dataclass(frozen=True)
+class AllButOne:
+    """A pool without its lowest die, or without its highest, as draws of a few dice each.
+
+    A draw says how far its dice lie above the least face (or below the greatest): the nearest one,
+    shifted left by `bits`, and all of them together.
+
+    Parameters
+    ----------
+    packings : tuple of Packing
+    bits : int
+    least : int
+        Total where all dice show the face that distances are taken from.
+    sign : {1, -1}
+        Which way they are taken.
+    """
+
+    packings: tuple[Packing, ...]
+    bits: int
+    least: int
+    sign: int
+
+    def draw(self, source: Source, dtype: BlockType) -> Block:
+        """Draw totals, modulo the range of a type."""
+        kind = _type_for(*(int(packing.totals[-1]) for packing in self.packings))
+        drawn = [source.packed(packing, kind) for packing in self.packings]
+        nearest = reduce(np.minimum, (one >> self.bits for one in drawn))
+        together = sum(one & ((1 << self.bits) - 1) for one in drawn)
+        counted: Block = (together - nearest) * self.sign + self.least
+        return counted.astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
 class Preparation:
     """How the parts of an expression are drawn, where not as they are written.
 
@@ -79,6 +111,8 @@ class Preparation:
         Totals that are sums of others.
     dice : dict
         Pools that are rolled as other ones.
+    all_but_one : dict
+        Pools of which one die does not count.
     """
 
     expression: Expression
@@ -86,6 +120,7 @@ class Preparation:
     looks_at_named_dice: bool = True
     sums: dict[int, Summands] = field(default_factory=dict)
     dice: dict[int, Dice] = field(default_factory=dict)
+    all_but_one: dict[int, AllButOne] = field(default_factory=dict)
 
 
 def evaluate(
@@ -217,6 +252,9 @@ class _Evaluator:
     def _pool_total(self, pool: Dice | Group) -> Block:
         dtype = smallest_type(pool)
         pool = self._preparation.dice.get(id(pool), pool)
+        all_but_one = self._preparation.all_but_one.get(id(pool))
+        if all_but_one is not None:
+            return all_but_one.draw(self._source, dtype)
         match pool:
             case Dice(int(number), die, ()) if len(die.runs) == 1 and self._observe is None:
                 total: Block = self._source.slots(die.total, number).sum(axis=0, dtype=dtype)

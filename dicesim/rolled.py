@@ -19,10 +19,11 @@ from dicesim.errors import ParameterError
 from dicesim.expression import unknown
 from dicesim.faces import Die
 from dicesim.modifiers import Clamp, Count, Drop, End, Explode, Keep, Modifier, Reroll
-from dicesim.packing import Block, BlockType, Packing, Places
+from dicesim.packing import Block, BlockType, Packing
 from dicesim.totals import DiceFunctionName
 
 Slots: TypeAlias = NDArray[np.integer[Any]]
+Places: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
 
 # Up to so many rows a sorting network is faster than a sort of each column (measured: 40 times for

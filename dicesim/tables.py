@@ -17,12 +17,12 @@ import numpy as np
 
 from dicesim.dice import Dice
 from dicesim.errors import ParameterError
-from dicesim.evaluation import Preparation, Summands, evaluate
+from dicesim.evaluation import AllButOne, Preparation, Summands, evaluate
 from dicesim.expression import Expression, walk
 from dicesim.faces import Die
 from dicesim.modifiers import Clamp, Count, Drop, Explode, Keep, Modifier, Reroll
-from dicesim.packing import Block, BlockType, Packing, Places
-from dicesim.rolled import Rolled, Slots, count, face_values, modify
+from dicesim.packing import Block, BlockType, Packing
+from dicesim.rolled import Places, Rolled, Slots, count, face_values, modify
 from dicesim.tally import Integers
 from dicesim.totals import DiceFunction, Function, Name, Sum
 from dicesim.words import REJECTION, VALUES, rejected
@@ -30,6 +30,8 @@ from dicesim.words import REJECTION, VALUES, rejected
 _BITS: Final = 16
 # Dice in all joint outcomes that are evaluated for a table; dice with one side add no outcomes.
 _MOST_DICE: Final = 2**22
+# Bits of two distances in one whole number.
+_WIDEST: Final = 62
 # Tables, one after another, for a chain of explosions.
 _MOST_LINKS: Final = 10
 
@@ -41,8 +43,8 @@ def pack(expression: Expression) -> Packing | None:
     Examples
     --------
     >>> packing = pack(Dice(2, 6))
-    >>> packing.totals.shape, packing.regions[0].digits
-    ((36,), 3)
+    >>> packing.totals.shape, packing.totals.min()
+    ((36,), np.int64(2))
     """
     if expression.free_names:
         return None
@@ -126,7 +128,7 @@ def table(expression: Expression) -> Packing | None:
 def prepare(expression: Expression) -> Preparation:
     """Find what each part of an expression is best drawn from."""
     named = (part.pool for part in walk(expression) if isinstance(part, DiceFunction))
-    sums, dice, rows = {}, {}, 0
+    sums, dice, all_but_one, rows = {}, {}, {}, 0
     waiting = [expression]
     while waiting:
         part = waiting.pop()
@@ -136,10 +138,15 @@ def prepare(expression: Expression) -> Preparation:
             sums[id(part)] = summands
         if isinstance(part, Dice):
             dice[id(part)] = settled = _settled(part)
-            rows += settled.price if leaf else 0
+            recipe = _all_but_one(settled)
+            if recipe is not None:
+                all_but_one[id(settled)] = recipe
+            elif leaf:
+                rows += settled.price
         rows += 1 + len(summands.packings)
         waiting += part.children if leaf else summands.others
-    return Preparation(expression, rows, any(isinstance(pool, Name) for pool in named), sums, dice)
+    looks = any(isinstance(pool, Name) for pool in named)
+    return Preparation(expression, rows, looks, sums, dice, all_but_one)
 
 
 def _summands(expression: Expression) -> Summands:
@@ -213,6 +220,36 @@ def _best_power(packing: Packing) -> int:
         return 1
     powers = range(1, _BITS + 1) if size > 1 else (_MOST_DICE,)
     return max((n for n in powers if size**n <= VALUES), key=lambda n: n / _cost(size**n))
+
+
+def _all_but_one(dice: Dice) -> AllButOne | None:
+    """Draw a few dice at a time where only the lowest, or the highest, does not count."""
+    match dice:
+        case Dice(int(number), die, (Keep() | Drop() as selection,)):
+            drops = selection.number if isinstance(selection, Drop) else number - selection.number
+        case _:
+            return None
+    one = pack(Dice(1, die))
+    if one is None or drops != 1 or number < 3:
+        return None
+    bits = (number * (die.high - die.low)).bit_length()
+    if 2 * bits > _WIDEST:
+        return None
+    lowest = (selection.end == "lowest") is isinstance(selection, Drop)
+    together = min(number, _best_power(one))
+    sizes = [together] * (number // together) + [number % together] * (number % together > 0)
+    face = die.low if lowest else die.high
+    packings = tuple(_distances(die, size, face, bits) for size in sizes)
+    return AllButOne(packings, bits, (number - 1) * face, 1 if lowest else -1)
+
+
+@lru_cache(maxsize=16)
+def _distances(die: Die, number: int, face: int, bits: int) -> Packing:
+    """Table of how far some dice lie from a face: the nearest one, and all together."""
+    size = die.total**number
+    faces = face_values(die, Enumeration(size).slots(die.total, number), np.int64)
+    distances = np.abs(faces - face)
+    return Packing(np.sort(distances.min(axis=0) << bits | distances.sum(axis=0)), closed=size)
 
 
 @lru_cache(maxsize=64)

@@ -43,6 +43,7 @@ ORDER = [
     "pool_law",
     "distribution",
     "words",
+    "digits",
     "packing",
     "rolled",
     "evaluation",

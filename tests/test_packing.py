@@ -10,10 +10,12 @@ import pytest
 
 import dicesim
 from dicesim import parse, tables
+from dicesim.digits import Digits
 from dicesim.packing import Packing
 from dicesim.sampling import blocks, counts, totals
 from dicesim.tables import pack
 from dicesim.tally import bincount
+from tests.test_sampling import FALSE_ALARM, TRIALS, p_value
 
 PACKABLE = ["2d6", "d6", "d20", "d%", "4d6", "6d6", "3d6+1d8+2", "2d6*3-d4", "16d2", "d65536",
             "d50000", "d256*d256", "d2-d2", "d6*1000000", "0d6+3", "7", "99d1+d6", "4d6kh3",
@@ -35,16 +37,31 @@ def test_the_table_is_the_exact_law(text: str) -> None:
     assert dicesim.PMF(Counter(packed(text).totals.tolist())) == dicesim.exact(text)
 
 
-@pytest.mark.parametrize("text", PACKABLE)
-def test_all_joint_outcomes_are_equally_likely(text: str) -> None:
-    """Reading every accepted word once meets every joint outcome equally often."""
-    packing = packed(text)
+BASES = [1, 2, 3, 6, 20, 36, 100, 216, 256, 257, 400, 1296, 46_656, 65_535, 65_536]
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_all_numbers_are_equally_likely(base: int) -> None:
+    """Reading every word once meets every number equally often; few words are rejected."""
+    digits = Digits(base)
     words = np.arange(2**16, dtype=np.uint16)
-    slots = packing._read(words)
-    assert len(slots) == packing._held(words) == packing._digits.sum()
-    met = np.bincount(slots, minlength=len(packing.totals))
-    assert (met == len(slots) // len(packing.totals)).all()
-    assert (packing._fold(np.ones(2**16, dtype=np.int64)) == met).all()
+    numbers = digits._read(words)
+    assert len(numbers) == digits._held(words) == digits._digits.sum()
+    met = np.bincount(numbers, minlength=base)
+    assert (met == len(numbers) // base).all()
+    assert (digits._fold(np.ones(2**16, dtype=np.int64)) == met).all()
+    regions = digits.regions
+    assert [region.start for region in regions[1:]] == [region.stop for region in regions[:-1]]
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("size", [0, 1, 5, 4096, 4097, 65_536, 300_001])
+def test_numbers_agree_however_they_are_counted(base: int, size: int) -> None:
+    """Numbers counted are the numbers yielded, and just as many as asked for."""
+    counts = Digits(base).counts(np.random.default_rng(size), size)
+    numbers = list(Digits(base).blocks(np.random.default_rng(size), size))
+    assert counts.sum() == size
+    assert (counts == np.bincount(np.concatenate([*numbers, []]).astype(int), minlength=base)).all()
 
 
 @pytest.mark.parametrize("text", PACKABLE)
@@ -77,28 +94,23 @@ class Dealt(np.random.Generator):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_the_last_word_gives_just_what_is_missing(size: int) -> None:
-    """Words hold three trials, two or none; no trial is lost or doubled wherever the end comes."""
-    packing = packed("2d6")
+    """Words hold three numbers, two or none; none is lost or doubled wherever the end comes."""
     rejected, pair = 2**16 - 1, 36**3 + 8 + 36 * 9
     dealt = (5 + 36 * 7 + 36**2 * 11, rejected, pair, rejected, 35)
-    counted = packing.counts(Dealt(*dealt), size)
-    assert counted.total == size
-    rolled = np.concatenate(list(packing.blocks(Dealt(*dealt), size)))
-    assert counted == bincount(rolled)
-    # Words that come at once are read by the number of their trials; the last one comes alone.
-    slots = [5, 7, 11, 8, 9, 35, 0, 0][:size]
-    assert sorted(rolled) == sorted(packing.totals[slots])
+    numbers = np.concatenate(list(Digits(36).blocks(Dealt(*dealt), size)))
+    # Words that come at once are read by how many numbers they hold; the last one comes alone.
+    assert sorted(numbers) == sorted([5, 7, 11, 8, 9, 35, 0, 0][:size])
 
 
-def test_layouts_waste_little() -> None:
-    """Few words are rejected, and each holds as many trials as it can."""
-    three, two = packed("2d6").regions
-    assert (three, two) == ((0, 36**3, 3), (36**3, 36**3 + 14 * 36**2, 2))
-    for text in PACKABLE:
-        regions = packed(text).regions
-        assert [region.start for region in regions[1:]] == [one.stop for one in regions[:-1]]
-        for start, stop, digits in regions:
-            assert (stop - start) % len(packed(text).totals) ** digits == 0
+@pytest.mark.parametrize("text", [*PACKABLE, "d6!"])
+def test_cells_hold_one_total_unless_they_are_mixed(text: str) -> None:
+    """A trial in a cell needs no other number where all joint outcomes there are alike."""
+    packing = packed(text)
+    cells = packing.totals.reshape(-1, packing.cell)
+    alike = (cells == cells[:, :1]).all(axis=1)
+    is_open = np.arange(packing.totals.size).reshape(cells.shape) >= packing.closed
+    alike &= (is_open == is_open[:, :1]).all(axis=1)
+    assert packing._mixed.tolist() == np.flatnonzero(~alike).tolist()
 
 
 @pytest.mark.parametrize("text", ["d6!", "d10!>=8", "d4!!", "d6! max=7", "d10!>=8>=5f1", "d100!"])
@@ -143,3 +155,15 @@ def test_what_rolls_later_is_left_as_it_is(text: str) -> None:
 def test_too_many_joint_outcomes_are_not_packed(text: str) -> None:
     """Beyond 2**16 joint outcomes, or without end, each die is drawn by itself."""
     assert pack(parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5d10kh4", "5d10kl4", "6d8dl1", "6d8dh1", "4d6ro1kh3", "9d{-3:1,0:2,5:1}dl1", "30d6kh29"],
+)
+def test_all_dice_but_one_follow_the_exact_law(text: str, seed: int) -> None:
+    """Pools without their lowest or highest die, drawn a few dice at a time, fit the exact law."""
+    tree = parse(text)
+    assert tables.prepare(tree).all_but_one
+    tally = counts(tree, np.random.Generator(np.random.SFC64(seed)), TRIALS)
+    assert p_value(tally, dicesim.exact(tree)) > FALSE_ALARM
