@@ -89,8 +89,8 @@ class AllButOne:
         drawn = [source.packed(packing, kind) for packing in self.packings]
         nearest = reduce(np.minimum, (one >> self.bits for one in drawn))
         together = sum(one & ((1 << self.bits) - 1) for one in drawn)
-        counted: Block = (together - nearest) * self.sign + self.least
-        return counted.astype(dtype, copy=False)
+        counted: Block = (together - nearest).astype(dtype) * self.sign + self.least
+        return counted
 
 
 @dataclass(frozen=True)

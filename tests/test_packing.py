@@ -159,7 +159,16 @@ def test_too_many_joint_outcomes_are_not_packed(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["5d10kh4", "5d10kl4", "6d8dl1", "6d8dh1", "4d6ro1kh3", "9d{-3:1,0:2,5:1}dl1", "30d6kh29"],
+    [
+        "5d10kh4",
+        "5d10kl4",
+        "6d8dl1",
+        "6d8dh1",
+        "4d6ro1kh3",
+        "9d{-3:1,0:2,5:1}dl1",
+        "30d6kh29",
+        "5d{1000000..1000009}dh1",
+    ],
 )
 def test_all_dice_but_one_follow_the_exact_law(text: str, seed: int) -> None:
     """Pools without their lowest or highest die, drawn a few dice at a time, fit the exact law."""
