@@ -29,6 +29,13 @@ Expression = Annotated[
     str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.")
 ]
 Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
+Workers = Annotated[
+    str | None,
+    typer.Option(metavar="W", help="Number of workers.  [default: one for each processor]"),
+]
+StartMethod = Annotated[
+    dicesim.StartMethod | None, typer.Option(help="How worker processes are started.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
 All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
@@ -71,13 +78,8 @@ def run(
         dicesim.Method, typer.Option(help="Roll every die, or draw counts from the exact odds.")
     ] = "roll",
     executor: Annotated[dicesim.ExecutorName, typer.Option(help="What runs the batches.")] = "auto",
-    workers: Annotated[
-        str | None,
-        typer.Option(metavar="W", help="Number of workers.  [default: one for each processor]"),
-    ] = None,
-    start_method: Annotated[
-        dicesim.StartMethod | None, typer.Option(help="How worker processes are started.")
-    ] = None,
+    workers: Workers = None,
+    start_method: StartMethod = None,
     aggregation: Annotated[
         dicesim.Aggregation, typer.Option(help="How totals are counted.")
     ] = "bincount",
@@ -189,6 +191,46 @@ def roll(
         _print_json({"seed": number, "rolls": [one.to_dict() for one in rolls]})
     else:
         typer.echo("\n".join(map(dicesim.format_roll, rolls)))
+
+
+@app.command()
+def bench(
+    expression: Expression = "2d6",
+    n: Annotated[
+        str | None,
+        typer.Option(
+            "--n",
+            metavar="N",
+            help="Trials of each run.  [default: what one process rolls in a quarter of a second]",
+        ),
+    ] = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    start_method: StartMethod = None,
+    as_json: Json = False,
+    limit: Limit = None,
+) -> None:
+    """Time every executor and aggregation on this machine."""
+    notes = terminal.Notes()
+    with terminal.Interrupt() as interrupt:
+        try:
+            measured = dicesim.benchmark(
+                expression,
+                _optional("--n", n),
+                rng=_optional("--seed", seed),
+                workers=_optional("--workers", workers),
+                start_method=start_method,
+                progress=notes.measuring,
+                cancel=interrupt,
+                limits=limits_from(limit or []),
+            )
+        finally:
+            notes.end()
+        if as_json:
+            _print_json(measured.to_dict())
+        else:
+            typer.echo(dicesim.format_benchmark(measured, width=terminal.width()))
+        raise typer.Exit(130 if interrupt.is_set() else int(not measured.same_counts))
 
 
 def _result_of(

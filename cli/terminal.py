@@ -94,11 +94,12 @@ class Notes:
         if rate:
             left = (progress.requested - progress.done) / rate
             text += f"  {dicesim.format_rate(rate)}  {_duration(left)} left"
-        with self._lock, suppress(OSError):
-            self._clear()
-            self._drawn = min(len(text), _columns() - 1)  # a line that wraps could not be cleared
-            self._stream.write(text[: self._drawn])
-            self._stream.flush()
+        self._draw(text)
+
+    def measuring(self, way: str) -> None:
+        """Draw what is being measured, on a terminal."""
+        if self._stream.isatty():
+            self._draw(f"measuring {way}")
 
     def trace(self, record: dicesim.BatchRecord) -> None:
         """Print where a batch was rolled."""
@@ -119,6 +120,13 @@ class Notes:
         """Take the progress line away."""
         with self._lock, suppress(OSError):
             self._clear()
+            self._stream.flush()
+
+    def _draw(self, text: str) -> None:
+        with self._lock, suppress(OSError):
+            self._clear()
+            self._drawn = min(len(text), _columns() - 1)  # a line that wraps could not be cleared
+            self._stream.write(text[: self._drawn])
             self._stream.flush()
 
     def _clear(self) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dicesim.expression import Constant as Constant, Expression as Expression
     from dicesim.faces import Die as Die
     from dicesim.limits import Limits as Limits
+    from dicesim.measurement import Benchmark as Benchmark, Measurement as Measurement
     from dicesim.modifiers import (
         Clamp as Clamp,
         Count as Count,
@@ -71,6 +72,8 @@ if TYPE_CHECKING:
         run as run,
     )
     from dicesim.tally import Tally as Tally
+    from dicesim.timing import benchmark as benchmark
+    from dicesim.timing_report import format_benchmark as format_benchmark
     from dicesim.totals import (
         Comparison as Comparison,
         Conditional as Conditional,
@@ -107,6 +110,7 @@ _HOMES = {
     "expression": "Constant Expression",
     "faces": "Die",
     "limits": "Limits",
+    "measurement": "Benchmark Measurement",
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
     "notation": "parse",
     "plan": "Plan fresh_seed",
@@ -116,6 +120,8 @@ _HOMES = {
     "sampling": "Roll RolledPool",
     "simulation": "Progress roll roll_dice run",
     "tally": "Tally",
+    "timing": "benchmark",
+    "timing_report": "format_benchmark",
     "totals": ("Comparison Conditional DiceFunction Function Let Name Negate Product Quotient Sum"),
     "validation": "Cell Check goodness_of_fit",
     "wording": "caveats describe unparse",

@@ -60,8 +60,12 @@ ORDER = [
     "executors",
     "validation",
     "result",
+    "measurement",
     "simulation",
+    "textbook",
+    "timing",
     "report",
+    "timing_report",
 ]
 PUBLIC = sorted(set(dicesim.__all__) - {"__version__"})
 

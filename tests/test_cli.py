@@ -137,6 +137,11 @@ BAD = [
     (["exact"], "EXPRESSION"),
     (["exact", "4d"], "the number of sides"),
     (["exact", "1000d1000"], "268 MB"),
+    (["bench", "2d6+foo"], "character 5: found 'foo', expected dice"),
+    (["bench", "--n", "0"], "n: 0 is too small"),
+    (["bench", "--n", "1e15"], "each run would roll 2,000,000,000,000,000 dice, beyond the limit"),
+    (["bench", "--workers", "0"], "workers: 0 is too small"),
+    (["bench", "--start-method", "clone"], "'clone' is not one of"),
     (["roll", "2d6", "--times", "0"], "times: 0 is too small"),
     (["roll", "2d6", "--times", "1e9"], "1,000,000,000 trials"),
 ]
@@ -245,7 +250,7 @@ def test_help_and_version(command_line: CommandLine) -> None:
     shown = command_line()
     assert shown.returncode == 0
     assert shown.stdout == command_line("--help").stdout
-    for command in ("run", "exact", "roll"):
+    for command in ("run", "exact", "roll", "bench"):
         text = command_line(command, "--help").stdout
         assert command in shown.stdout
         assert max(map(len, text.splitlines())) <= 80
