@@ -21,6 +21,7 @@ from dicesim.dice import Dice
 from dicesim.errors import DicesimError
 from dicesim.executors import choose_executor, processors
 from dicesim.expression import Expression
+from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
 from dicesim.measurement import ONE_PROCESS_PER_ROLL, Benchmark, Measurement
 from dicesim.notation import as_expression
@@ -29,7 +30,7 @@ from dicesim.result import Result
 from dicesim.simulation import Cancel, run
 from dicesim.tally import Tally
 from dicesim.wording import unparse
-from dicesim.workers import UNGUARDED, importing_main, settle_start_method
+from dicesim.workers import settle_start_method
 
 # Noise only ever slows, so the best of some rounds is what counts.
 _ROUNDS: Final = 2
