@@ -12,16 +12,17 @@ from dicesim.errors import ParameterError
 from dicesim.execution import Executor, SerialExecutor
 from dicesim.limits import Limits
 from dicesim.plan import Plan, whole_number
+from dicesim.tables import cost
 
-# Dice that one process rolls in the time that starting workers takes (measured: a fork takes some
-# 10 ms, and a new interpreter with numpy 300).
+# Random words from which on workers save more than their start takes, with two of them (measured:
+# they start in 15 ms by fork, and in 350 with new interpreters).
 _WORTH_WORKERS: Final[dict[StartMethod, int]] = {
-    "fork": 2 * 10**7,
-    "forkserver": 3 * 10**8,
-    "spawn": 3 * 10**8,
+    "fork": 3 * 10**7,
+    "forkserver": 6 * 10**8,
+    "spawn": 6 * 10**8,
 }
-# How much dearer a trial is where every total becomes a Python object.
-_OBJECT_PRICE: Final = 10
+# How many words dearer a trial is where every total becomes a Python object.
+_OBJECT: Final = 25
 
 ExecutorLike = (
     ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
@@ -48,11 +49,11 @@ def choose_executor(
     if workers is not None:
         workers = whole_number("workers", workers)
         limits.check("workers", workers, "{} workers would be started")
-    price = _price(plan, aggregation)
-    cheap = workers is None and price <= min(_WORTH_WORKERS.values())
+    words = _cost(plan, aggregation)
+    cheap = workers is None and words <= min(_WORTH_WORKERS.values())
     if start_method is None and (executor == "serial" or (executor == "auto" and cheap)):
         return SerialExecutor()
-    return _with_workers(plan, executor, workers, start_method, price, limits)
+    return _with_workers(plan, executor, workers, start_method, words, limits)
 
 
 def _with_workers(
@@ -60,7 +61,7 @@ def _with_workers(
     executor: ExecutorLike,
     workers: int | None,
     start_method: StartMethod | None,
-    price: int,
+    words: float,
     limits: Limits,
 ) -> Executor:
     # Imported here, since most runs are serial and multiprocessing takes longer than they do.
@@ -79,7 +80,7 @@ def _with_workers(
     number = min(workers or min(processors(), limits.workers), plan.batches)
     if executor == "auto":
         asked = workers is not None or start_method is not None
-        worth = asked or price > _WORTH_WORKERS[method]
+        worth = asked or words > _WORTH_WORKERS[method]
         executor = "process" if worth and number > 1 and not inside_daemon() else "serial"
     if executor == "serial":
         return SerialExecutor()
@@ -97,12 +98,12 @@ def _with_workers(
     return kind(number, method)
 
 
-def _price(plan: Plan, aggregation: Aggregation) -> int:
-    """Weigh the whole run, in dice."""
+def _cost(plan: Plan, aggregation: Aggregation) -> float:
+    """Weigh the whole run, in random words."""
     if plan.method == "multinomial":
         return 0
-    objects = _OBJECT_PRICE if aggregation in ("counter", "groupby") else 0
-    return plan.n * (max(plan.expression.price, 1) + objects)
+    objects = _OBJECT if aggregation in ("counter", "groupby") else 0
+    return plan.n * (cost(plan.expression) + objects)
 
 
 def processors() -> int:

@@ -124,10 +124,13 @@ class Packing:
         """Joint outcomes in a cell, so chosen that counting takes least; 1 for small tables."""
         size = len(self.totals)
         cells = (np.flatnonzero(size % np.arange(1, size + 1) == 0) + 1).tolist()
-        return min(cells, key=self._cost)
+        return min(cells, key=self.cost)
 
-    def _cost(self, cell: int) -> float:
-        """Cost of counting a trial, in words; one in a mixed cell takes more (measured)."""
+    def cost(self, cell: int) -> float:
+        """Cost of counting a trial by such cells, in random words.
+
+        One in a mixed cell takes more: another number, and a place to count it at (measured).
+        """
         cells = len(self.totals) // cell
         return 1 / Digits(cells).per_word + _MIXED * len(self._mixed_cells(cell)) / cells
 
