@@ -39,6 +39,8 @@ from dicesim.totals import (
 Observer: TypeAlias = Callable[[Dice | Group, Rolled], None]
 
 _TYPES: Final = (np.int8, np.int16, np.int32, np.int64)
+# Draws from a table at once (measured; part of the stream).
+_ROWS: Final = 2**18
 _FOLDED: Final[dict[str, Callable[..., Block]]] = {
     "max": np.maximum,
     "min": np.minimum,
@@ -53,11 +55,12 @@ class Summands:
 
     Parameters
     ----------
-    packings : tuple of Packing
+    packings : dict
+        Tables, and how often each is drawn from.
     others : tuple of Expression
     """
 
-    packings: tuple[Packing, ...]
+    packings: dict[Packing, int]
     others: tuple[Expression, ...]
 
 
@@ -70,7 +73,8 @@ class AllButOne:
 
     Parameters
     ----------
-    packings : tuple of Packing
+    packings : dict
+        Tables, and how often each is drawn from.
     bits : int
     least : int
         Total where all dice show the face that distances are taken from.
@@ -78,7 +82,7 @@ class AllButOne:
         Which way they are taken.
     """
 
-    packings: tuple[Packing, ...]
+    packings: dict[Packing, int]
     bits: int
     least: int
     sign: int
@@ -86,10 +90,10 @@ class AllButOne:
     def draw(self, source: Source, dtype: BlockType) -> Block:
         """Draw totals, modulo the range of a type."""
         kind = _type_for(*(int(packing.totals[-1]) for packing in self.packings))
-        drawn = [source.packed(packing, kind) for packing in self.packings]
-        nearest = reduce(np.minimum, (one >> self.bits for one in drawn))
-        together = sum(one & ((1 << self.bits) - 1) for one in drawn)
-        counted: Block = (together - nearest).astype(dtype) * self.sign + self.least
+        drawn = [source.packed(packing, rows, kind) for packing, rows in self.packings.items()]
+        nearest = reduce(np.minimum, ((rows >> self.bits).min(axis=0) for rows in drawn))
+        distances = ((rows & ((1 << self.bits) - 1)).sum(axis=0, dtype=dtype) for rows in drawn)
+        counted: Block = (sum(distances) - nearest.astype(dtype)) * self.sign + self.least
         return counted
 
 
@@ -232,8 +236,12 @@ class _Evaluator:
 
     def _sum(self, summands: Summands, dtype: BlockType) -> Block:
         total = np.zeros(self._trials, dtype)
-        for packing in summands.packings:
-            total += self._source.packed(packing, dtype)
+        # As many rows at once as stay in cache; few are best, but not where blocks are small.
+        most = max(1, _ROWS // self._trials)
+        for packing, number in summands.packings.items():
+            for start in range(0, number, most):
+                rows = self._source.packed(packing, min(most, number - start), dtype)
+                total += rows.sum(axis=0, dtype=dtype)
         for other in summands.others:
             np.add(total, self.total(other), out=total, casting="unsafe")
         return total

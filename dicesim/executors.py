@@ -14,12 +14,12 @@ from dicesim.limits import Limits
 from dicesim.plan import Plan, whole_number
 from dicesim.tables import cost
 
-# Random words from which on workers save more than their start takes, with two of them (measured:
-# they start in 15 ms by fork, and in 350 with new interpreters).
-_WORTH_WORKERS: Final[dict[StartMethod, int]] = {
-    "fork": 3 * 10**7,
-    "forkserver": 6 * 10**8,
-    "spawn": 6 * 10**8,
+# Random words from which on two workers save more than their start takes (measured: 13 ms by fork,
+# 350 with new interpreters; a word with what is made of it takes about 2 ns).
+_WORTH_WORKERS: Final[dict[StartMethod, float]] = {
+    "fork": 1.5e7,
+    "forkserver": 4e8,
+    "spawn": 4e8,
 }
 # How many words dearer a trial is where every total becomes a Python object.
 _OBJECT: Final = 25

@@ -40,8 +40,8 @@ _DENSE: Final = 1 / 8
 class Source(Protocol):
     """Where rolls come from; a slot is a whole number from 0 to one less than the total weight."""
 
-    def packed(self, packing: Packing, dtype: BlockType) -> Block:
-        """Totals of all trials from a table, shape (trials,)."""
+    def packed(self, packing: Packing, rows: int, dtype: BlockType) -> Block:
+        """So many totals from a table for each trial, shape (rows, trials)."""
 
     def slots(self, total: int, rows: int) -> Slots:
         """Slots of so many dice in each trial, shape (rows, trials)."""

@@ -247,9 +247,9 @@ class _Generated:
     rng: np.random.Generator
     trials: int
 
-    def packed(self, packing: Packing, dtype: BlockType) -> Block:
-        """Draw from a table for all trials."""
-        return packing.draw(self.rng, self.trials, dtype)
+    def packed(self, packing: Packing, rows: int, dtype: BlockType) -> Block:
+        """Draw from a table for all trials, row by row."""
+        return packing.draw(self.rng, rows * self.trials, dtype).reshape(rows, self.trials)
 
     def slots(self, total: int, rows: int) -> Slots:
         """Roll for all trials, row by row."""

@@ -8,9 +8,11 @@ outcomes; so they owe nothing to the exact engine that counts are held against.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -99,9 +101,9 @@ class Enumeration:
     def __init__(self, size: int) -> None:
         self._rest = np.arange(size)
 
-    def packed(self, packing: Packing, dtype: BlockType) -> Block:
-        """One digit of all outcomes, looked up."""
-        totals: Block = packing.totals.astype(dtype)[self.slots(len(packing.totals), 1)[0]]
+    def packed(self, packing: Packing, rows: int, dtype: BlockType) -> Block:
+        """One digit of all outcomes for each row, looked up."""
+        totals: Block = packing.totals.astype(dtype)[self.slots(len(packing.totals), rows)]
         return totals
 
     def slots(self, total: int, rows: int) -> Slots:
@@ -147,9 +149,10 @@ def prepare(expression: Expression) -> Preparation:
             recipe = _all_but_one(settled)
             if recipe is not None:
                 all_but_one[id(settled)] = recipe
+                rows += sum(recipe.packings.values())
             elif leaf:
                 rows += settled.price
-        rows += 1 + len(summands.packings)
+        rows += 1 + sum(summands.packings.values())
         waiting += part.children if leaf else summands.others
     looks = any(isinstance(pool, Name) for pool in named)
     return Preparation(expression, rows, looks, sums, dice, all_but_one)
@@ -157,28 +160,31 @@ def prepare(expression: Expression) -> Preparation:
 
 def _summands(expression: Expression) -> Summands:
     """Part an expression into tables and what has none; small tables are joined."""
-    packings: list[Packing] = []
+    tabled: list[Expression] = []
     others: list[Expression] = []
-    joined: Expression | None = None
     for term in _terms(expression):
-        packing = pack(term)
-        if packing is None:
+        if pack(term) is None:
             others.append(term)
-            continue
-        both = None if joined is None else Sum((joined, term))
-        if both is not None and _pays(packings[-1], packing) and (union := pack(both)) is not None:
-            joined, packings[-1] = both, union
+        elif tabled and _pays(tabled[-1], term):
+            tabled.append(Sum((tabled.pop(), term)))
         else:
-            joined = term
-            packings.append(packing)
-    return Summands(tuple(packings), tuple(others))
+            tabled.append(term)
+    return Summands(_numbers(tabled), tuple(others))
 
 
-def _pays(left: Packing, right: Packing) -> bool:
-    """Whether one word for two tables is better than one for each."""
-    size = len(left.totals) * len(right.totals)
-    apart = _cost(len(left.totals)) + _cost(len(right.totals))
-    return not (left.rest or right.rest) and size <= VALUES and _cost(size) < apart
+def _numbers(tabled: Iterable[Expression]) -> dict[Packing, int]:
+    """Tables of expressions, and how often each is drawn from."""
+    packings = ((pack(part), number) for part, number in Counter(tabled).items())
+    return {packing: number for packing, number in packings if packing is not None}
+
+
+def _pays(left: Expression, right: Expression) -> bool:
+    """Whether one table for two expressions is better than one for each."""
+    if left.joint_bits + right.joint_bits > _BITS:
+        return False
+    sizes = [round(2**part.joint_bits) for part in (left, right)]
+    together = pack(Sum((left, right))) if _cost(prod(sizes)) < sum(map(_cost, sizes)) else None
+    return together is not None
 
 
 def _cost(size: int) -> float:
@@ -242,10 +248,9 @@ def _all_but_one(dice: Dice) -> AllButOne | None:
     if 2 * bits > _WIDEST:
         return None
     lowest = (selection.end == "lowest") is isinstance(selection, Drop)
-    together = min(number, _best_power(one))
-    sizes = [together] * (number // together) + [number % together] * (number % together > 0)
     face = die.low if lowest else die.high
-    packings = tuple(_distances(die, size, face, bits) for size in sizes)
+    sizes = Counter(piece.start.most for piece in _pieces(Dice(number, die)))
+    packings = {_distances(die, size, face, bits): times for size, times in sizes.items()}
     return AllButOne(packings, bits, (number - 1) * face, 1 if lowest else -1)
 
 
