@@ -87,6 +87,8 @@ class Tally:
         return Tally, (self.outcomes, self.counts)
 
     def __add__(self, other: Tally) -> Tally:
+        if not len(self.outcomes):
+            return other
         if np.array_equal(self.outcomes, other.outcomes):
             return Tally(self.outcomes, self.counts + other.counts)
         outcomes = _union(self.outcomes, other.outcomes)
