@@ -66,12 +66,13 @@ class Condition:
         >>> Condition(">=", 5).within(1, 6)
         2
         """
-        below = min(max(self.value - low, 0), high - low + 1)
-        above = min(max(high - self.value, 0), high - low + 1)
-        equal = high - low + 1 - below - above
-        parts = {"<": below, "==": equal, ">": above}
-        parts |= {"<=": below + equal, "!=": below + above, ">=": equal + above}
-        return parts[self.operator]
+        size = high - low + 1
+        below = min(max(self.value - low, 0), size)
+        reached = min(max(self.value - low + 1, 0), size)
+        equal = reached - below
+        met = {"<": below, "<=": reached, "==": equal}
+        met |= {">=": size - below, ">": size - reached, "!=": size - equal}
+        return met[self.operator]
 
     def __str__(self) -> str:
         return f"{self.operator} {self.value}"

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from dicesim.errors import ParameterError
-from dicesim.expression import Expression, require_expressions, whole_fields
+from dicesim.expression import Expression, require_expressions, whole
 from dicesim.faces import INT64_MAX, Die
 from dicesim.modifiers import MAX_MODIFIERS, Count, Drop, Keep, Modifier, Stage
 
@@ -127,15 +127,12 @@ class Dice(_Pool):
     def __init__(
         self, count: int | Expression, die: Die | int, modifiers: Iterable[Modifier] = ()
     ) -> None:
+        count = count if isinstance(count, Expression) else whole("count", count)
+        die = die if isinstance(die, Die) else Die.fair(whole("die", die))
         object.__setattr__(self, "count", count)
         object.__setattr__(self, "die", die)
         object.__setattr__(self, "modifiers", tuple(modifiers))
-        if not isinstance(count, Expression):
-            whole_fields(self, "count")
-        if not isinstance(die, Die):
-            whole_fields(self, "die")
-            object.__setattr__(self, "die", Die.fair(self.die))  # type: ignore[arg-type]
-        if self.start.fewest < 0:
+        if (count if isinstance(count, int) else count.bounds[0]) < 0:
             raise ParameterError(
                 f"count: {count!r} can be negative; write max(0, ...) around it", parameter="count"
             )
@@ -154,7 +151,8 @@ class Dice(_Pool):
     @cached_property
     def price(self) -> int:
         """The count, times what rerolls and explosions add on average."""
-        return math.ceil(self.stages[0].most * self.stages[-1].rolls) + super().price
+        rolled = sum(child.price for child in self.children)
+        return rolled + math.ceil(self.stages[0].most * self.stages[-1].rolls)
 
     @cached_property
     def outcomes(self) -> int:
@@ -168,8 +166,8 @@ class Dice(_Pool):
     @cached_property
     def joint_bits(self) -> float:
         """Each die has as many outcomes as the weights of its faces add up to."""
-        draws = self.stages[0].most * self.stages[-1].draws
-        return draws * math.log2(self.die.total) + super().joint_bits
+        rolled = sum(child.joint_bits for child in self.children)
+        return rolled + self.stages[0].most * self.stages[-1].draws * math.log2(self.die.total)
 
     @cached_property
     def endless(self) -> bool:

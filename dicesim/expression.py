@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 import operator
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dicesim.errors import ParameterError
 from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
 
 
-class Expression(ABC):
+# Not an ABC, whose isinstance, and so every match, is slow, and slowest in a fresh process.
+class Expression:
     """A node of the tree; its facts are by default those of all its children together."""
 
     # Whether the node can only stand at the top of a tree.
@@ -81,19 +82,15 @@ class Expression(ABC):
         return frozenset[str]().union(*(child.free_names for child in self.children))
 
 
-def whole_fields(node: object, *names: str) -> None:
-    """Make these fields plain ints, or refuse the node."""
-    for name in names:
-        value = getattr(node, name)
-        try:
-            whole = operator.index(value)
-        except TypeError:
-            whole = None
-        if whole is None or isinstance(value, bool):
-            raise ParameterError(
-                f"{name}: {value!r} is not a whole number; write one", parameter=name
-            )
-        object.__setattr__(node, name, whole)
+def whole(name: str, value: Any) -> int:
+    """Return the value of a field as a plain int, or refuse it."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise ParameterError(f"{name}: {value!r} is not a whole number; write one", parameter=name)
+    return number
 
 
 def require_expressions(parameter: str, *values: object) -> None:
@@ -113,7 +110,7 @@ class Constant(Expression):
     value: int
 
     def __post_init__(self) -> None:
-        whole_fields(self, "value")
+        object.__setattr__(self, "value", whole("value", self.value))
         super().__post_init__()
 
     @property

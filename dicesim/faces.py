@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import gcd
 from typing import Final, NamedTuple
@@ -35,6 +33,11 @@ class Die:
         canonical form, so that dice of one law are equal: ascending, disjoint, as few as can be,
         without a common factor of the weights.
 
+    Attributes
+    ----------
+    total : int
+        Sum of the weights of all faces.
+
     Raises
     ------
     ParameterError
@@ -50,6 +53,7 @@ class Die:
     """
 
     runs: tuple[Run, ...]
+    total: int = field(init=False, compare=False)
 
     def __init__(self, runs: Iterable[tuple[int, int] | tuple[int, int, int]]) -> None:
         given = [Run(*run) for run in runs]
@@ -63,7 +67,9 @@ class Die:
                     parameter="die",
                 )
         object.__setattr__(self, "runs", _canonical(given))
-        if self.total > INT64_MAX:
+        total = sum((high - low + 1) * weight for low, high, weight in self.runs)
+        object.__setattr__(self, "total", total)
+        if total > INT64_MAX:
             raise ParameterError(
                 f"die: the weights add up to more than {INT64_MAX} (2**63 - 1); write smaller ones",
                 parameter="die",
@@ -94,26 +100,20 @@ class Die:
         """Greatest face."""
         return self.runs[-1].high
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Number of different faces."""
         return sum(high - low + 1 for low, high, _ in self.runs)
 
-    @cached_property
-    def total(self) -> int:
-        """Sum of the weights of all faces."""
-        return sum((high - low + 1) * weight for low, high, weight in self.runs)
-
-    def share(self, condition: Condition) -> Fraction:
-        """Probability of a face that meets a condition.
+    def weight(self, condition: Condition) -> int:
+        """Weight of the faces that meet a condition, out of `total`.
 
         Examples
         --------
-        >>> Die.fair(6).share(Condition(">=", 5))
-        Fraction(1, 3)
+        >>> Die.fair(6).weight(Condition(">=", 5))
+        2
         """
-        met = sum(condition.within(low, high) * weight for low, high, weight in self.runs)
-        return Fraction(met, self.total)
+        return sum(condition.within(low, high) * weight for low, high, weight in self.runs)
 
     def without(self, condition: Condition) -> Die:
         """Return a die with the faces that do not meet a condition.
@@ -138,6 +138,8 @@ class Die:
 
 def _canonical(runs: list[Run]) -> tuple[Run, ...]:
     """Sweep over all ends of runs, and keep the stretches between them that have weight."""
+    if len(runs) == 1:  # as nearly always
+        return (Run(runs[0].low, runs[0].high),)
     change: dict[int, int] = {}
     for low, high, weight in runs:
         change[low] = change.get(low, 0) + weight

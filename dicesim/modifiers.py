@@ -7,10 +7,9 @@ pool (how many dice lie there, what they can show, how many were rolled), and wh
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from dicesim.condition import Condition
@@ -29,8 +28,7 @@ class Objection(NamedTuple):
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """A pool between two modifiers.
 
     Parameters
@@ -70,10 +68,10 @@ class Stage:
     def can_meet(self, condition: Condition) -> bool:
         """Tell whether a face, or a die as it lies now, can meet the condition."""
         changed = self.changed and condition.within(self.low, self.high)
-        return bool(changed or self.die.share(condition))
+        return bool(changed or self.die.weight(condition))
 
 
-class Modifier(ABC):
+class Modifier:
     """One step of what is done to the dice of a pool."""
 
     @abstractmethod
@@ -123,7 +121,7 @@ class Keep(_Selection):
     def after(self, stage: Stage) -> Stage:
         """No more dice than are kept."""
         most = min(stage.most, self.number)
-        return replace(stage, fewest=min(stage.fewest, self.number), most=most)
+        return stage._replace(fewest=min(stage.fewest, self.number), most=most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ class Drop(_Selection):
     def after(self, stage: Stage) -> Stage:
         """So many dice fewer."""
         fewest = max(0, stage.fewest - self.number)
-        return replace(stage, fewest=fewest, most=max(0, stage.most - self.number))
+        return stage._replace(fewest=fewest, most=max(0, stage.most - self.number))
 
 
 ExplosionKind: TypeAlias = Literal["explode", "compound", "penetrate"]
@@ -166,8 +164,7 @@ class Explode(Modifier):
 
     def after(self, stage: Stage) -> Stage:
         """More dice, or higher ones."""
-        share = float(stage.die.share(self.condition))
-        chain = _geometric(stage.die.share(self.condition), self.limit + 1)
+        met, total = stage.die.weight(self.condition), stage.die.total
         low, high = stage.die.low, stage.die.high
         if self.kind == "compound":
             low, high = min(0, low * self.limit), max(0, high * self.limit)
@@ -176,14 +173,13 @@ class Explode(Modifier):
             less = 1 if self.kind == "penetrate" else 0
             low, high = min(stage.low, low - less), max(stage.high, high - less)
             most = stage.most * (self.limit + 1)
-        return replace(
-            stage,
+        return stage._replace(
             most=most,
             low=low,
             high=high,
-            rolls=stage.rolls * chain,
+            rolls=stage.rolls * _geometric(met, total, self.limit + 1),
             draws=stage.draws * (1 + self.limit),
-            cut=share**self.limit * (1.0 if stage.changed else share),
+            cut=(met / total) ** (self.limit if stage.changed else self.limit + 1),
             changed=True,
             exploded=True,
         )
@@ -194,7 +190,7 @@ class Explode(Modifier):
             return Objection("one explosion in each pool", "leave one of them out")
         if self.limit < 1:
             return Objection("a limit of at least 1 extra die", "write max=1 or more")
-        if stage.die.share(self.condition) == 1:
+        if stage.die.weight(self.condition) == stage.die.total:
             return Objection(
                 "a condition that some face does not meet", "it would explode without end"
             )
@@ -210,12 +206,11 @@ class Reroll(Modifier):
 
     def after(self, stage: Stage) -> Stage:
         """Any face, or any that does not meet the condition."""
-        share = stage.die.share(self.condition)
-        return replace(
-            stage,
+        met, total = stage.die.weight(self.condition), stage.die.total
+        return stage._replace(
             low=min(stage.low, stage.die.low),
             high=max(stage.high, stage.die.high),
-            rolls=stage.rolls * float(1 + share if self.once else 1 / (1 - share)),
+            rolls=stage.rolls * ((total + met) / total if self.once else total / (total - met)),
             draws=stage.draws * 2,
             endless=stage.endless or not self.once,
             changed=True,
@@ -223,7 +218,7 @@ class Reroll(Modifier):
 
     def objection(self, stage: Stage) -> Objection | None:
         """Refuse what cannot happen, or cannot end."""
-        if not self.once and stage.die.share(self.condition) == 1:
+        if not self.once and stage.die.weight(self.condition) == stage.die.total:
             return Objection(
                 "a condition that some face does not meet",
                 "it would roll again without end; ro rolls again once",
@@ -246,8 +241,8 @@ class Clamp(Modifier):
 
     def after(self, stage: Stage) -> Stage:
         """Within the bound."""
-        return replace(
-            stage, low=self.clamped(stage.low), high=self.clamped(stage.high), changed=True
+        return stage._replace(
+            low=self.clamped(stage.low), high=self.clamped(stage.high), changed=True
         )
 
     def objection(self, stage: Stage) -> Objection | None:  # noqa: ARG002
@@ -268,7 +263,7 @@ class Count(Modifier):
 
     def after(self, stage: Stage) -> Stage:
         """Every die counts 1, 0 or -1."""
-        return replace(stage, low=0 if self.failure is None else -1, high=1)
+        return stage._replace(low=0 if self.failure is None else -1, high=1)
 
     def objection(self, stage: Stage) -> Objection | None:
         """Refuse what no die can meet."""
@@ -289,13 +284,12 @@ class Count(Modifier):
         return int(self.success.holds(value)) - int(failed)
 
 
-def _geometric(share: Fraction, terms: int) -> float:
+def _geometric(met: int, total: int, terms: int) -> float:
     """Sum the first powers of a share less than 1, however near to 1 it is."""
-    if not share:
-        return 1.0
-    rest = float(1 - share)
-    logarithm = math.log1p(-rest) if rest < 0.5 else math.log(share)
-    return -math.expm1(terms * logarithm) / rest
+    share, rest = met / total, (total - met) / total
+    # 1 less the next power, without cancellation.
+    missing = 1 - share**terms if rest >= 0.5 else -math.expm1(terms * math.log1p(-rest))
+    return missing / rest
 
 
 def _impossible(stage: Stage, condition: Condition, consequence: str) -> Objection | None:

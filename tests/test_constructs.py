@@ -283,6 +283,23 @@ def test_short_forms(counted: str, spelled: str) -> None:
     assert parse(counted) == parse(spelled)
 
 
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("3d6 + d8", 4),
+        ("(2d6)d4", 14),
+        ("6000d6ro1", 7000),
+        ("6000d6r1", 7200),
+        ("600d6! max=2", 600 + 100 + 17),
+        ("600d6!>=3 max=2", 600 + 400 + 267),
+        ("1000d{1:999999999999999,2}! ==1 max=99", 100_000),
+    ],
+)
+def test_the_price_is_the_average_number_of_rolls(text: str, price: int) -> None:
+    """Rounded up, with all that rerolls and explosions add."""
+    assert parse(text).price == price
+
+
 def test_the_first_comparison_after_an_explosion_is_its_condition() -> None:
     """Only a second one counts: a condition adds up, and after max= there is no condition."""
     assert dicesim.exact("2d10!>=8 max=1").outcomes[-1] == 40
