@@ -145,7 +145,7 @@ class PoolReader(Reader):
             raise self._refusal(self._peek, OPERATORS, "a count comes after all other modifiers")
         if self._peek.kind in ("dice", "faces", "sideless"):
             raise self._second_die_refusal(self._peek, start, stage)
-        return self._build(start, [], pool)._replace(count_at=count_at)
+        return self._build(start, [], pool, count_at)
 
     def _modifier(self, token: Token, stage: Stage) -> Modifier:
         match token.kind:

@@ -46,12 +46,12 @@ class Reader:
         return self._tokens[self._next]
 
     def _take(self) -> Token:
-        token = self._peek
+        token = self._tokens[self._next]
         self._next += token.kind != "end"
         return token
 
     def _took(self, *kinds: str) -> Token | None:
-        return self._take() if self._peek.kind in kinds else None
+        return self._take() if self._tokens[self._next].kind in kinds else None
 
     def _expect(self, kind: str, expected: str, hint: str = "") -> Token:
         if self._peek.kind != kind:
@@ -95,12 +95,16 @@ class Reader:
         return sign * self._number(self._expect("number", what))
 
     def _build(
-        self, start: int, operands: list[Operand], node: Callable[[], Expression]
+        self,
+        start: int,
+        operands: list[Operand],
+        node: Callable[[], Expression],
+        count_at: int | None = None,
     ) -> Operand:
         """Build a node from operands, none of which may be a bare count."""
         self._check_counts(start, operands)
         try:
-            return self._operand(node(), start)
+            return self._operand(node(), start, count_at)
         except ParameterError as error:
             limit = f"totals up to {INT64_MAX} (2**63 - 1)"
             raise self._refusal(self._span(start), limit, "write smaller numbers") from error

@@ -8,8 +8,7 @@ decides between them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dicesim.errors import NotationError
 
@@ -80,8 +79,7 @@ _HINTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of the notation: its kind (a symbol is its own kind), its text, its offset."""
 
     kind: str
@@ -113,15 +111,16 @@ def tokenize(text: str) -> list[Token]:
         raise refusal(text, end, f"at most {MAX_LENGTH:,} characters", "", found)
     tokens: list[Token] = []
     position = 0
-    while position < len(text):
-        after = bool(tokens) and tokens[-1].kind in _OPERANDS
-        match = (_AFTER if after else _BEFORE).match(text, position)
-        kind = str(match.lastgroup) if match else "stray"
-        piece = match[0] if match else text[position]
+    pattern = _BEFORE
+    while match := pattern.match(text, position):  # up to the end: a pattern matches anything
+        piece, kind = match[0], str(match.lastgroup)
         if kind != "space":
-            tokens.append(Token(piece if kind == "symbol" else kind, piece, position))
+            kind = piece if kind == "symbol" else kind
+            tokens.append(Token(kind, piece, position))
+            pattern = _AFTER if kind in _OPERANDS else _BEFORE
         position += len(piece)
-    return [*tokens, Token("end", "", len(text))]
+    tokens.append(Token("end", "", position))
+    return tokens
 
 
 def hint_for(token: Token) -> str:
