@@ -15,7 +15,7 @@ from typing import Any, Final
 from dicesim.condition import Condition
 from dicesim.drawing import csv_text
 from dicesim.errors import ParameterError
-from dicesim.kronecker import pack, unpack
+from dicesim.kronecker import pack, slot_width, unpack
 
 # Fractions with more digits than this are not printed: nobody reads them.
 MAX_DIGITS: Final = 100
@@ -61,17 +61,18 @@ class PMF(Mapping[int, Fraction]):
 
     def __init__(self, weights: Mapping[int, int]) -> None:
         try:
-            pairs = sorted((index(x), index(w)) for x, w in weights.items() if w)
+            given = {index(x): index(w) for x, w in weights.items() if w}
         except TypeError:
-            pairs = []
-        if not pairs or any(weight < 0 for _, weight in pairs):
+            given = {}
+        if not given or min(given.values()) < 0:
             raise ParameterError(
                 "weights: write whole numbers, at least one of them positive and none negative",
                 parameter="weights",
             )
-        common = math.gcd(*(weight for _, weight in pairs))
-        self.outcomes = tuple(outcome for outcome, _ in pairs)
-        self.weights = tuple(weight // common for _, weight in pairs)
+        common = math.gcd(*given.values())
+        outcomes = tuple(sorted(given))
+        object.__setattr__(self, "outcomes", outcomes)
+        object.__setattr__(self, "weights", tuple(given[x] // common for x in outcomes))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__:
@@ -192,7 +193,7 @@ class PMF(Mapping[int, Fraction]):
         slots = self._span + other._span - 1
         if slots > 8 * len(self) * len(other):
             return slots, 0
-        return slots, ((self.total * other.total).bit_length() + 7) // 8
+        return slots, slot_width((self.total * other.total).bit_length())
 
     @property
     def _span(self) -> int:
@@ -211,6 +212,8 @@ class PMF(Mapping[int, Fraction]):
 
         Few factors with many terms are raised to the power as one large integer, as in `convolve`.
         """
+        if number == 1:
+            return self
         recurrence, packed = self._power_costs(number)
         slots = number * (self._span - 1) + 1
         start = number * self.outcomes[0]
@@ -227,7 +230,7 @@ class PMF(Mapping[int, Fraction]):
 
     def power_cost(self, number: int) -> int:
         """Count the steps of `power`, by the better of both ways."""
-        return min(self._power_costs(number))
+        return min(self._power_costs(number)) if number > 1 else 0
 
     def _power_costs(self, number: int) -> tuple[int, int]:
         """Count steps of the recurrence, and what takes as long as the packed way (Karatsuba's)."""
@@ -236,7 +239,7 @@ class PMF(Mapping[int, Fraction]):
         return slots * len(self), round(114 * kilobytes ** math.log2(3))
 
     def _power_width(self, number: int) -> int:
-        return (self.total.bit_length() * number + 7) // 8
+        return slot_width(self.total.bit_length() * number)
 
     def combine(self, other: PMF, operation: Callable[[int, int], int]) -> PMF:
         """Law of an operation on two independent totals, pair by pair.
