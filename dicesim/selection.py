@@ -2,9 +2,10 @@
 
 Two methods, none of which enumerates the dice:
 
-- Like dice that do not explode: a selection picks a window of ranks. `ranked` adds the dice value
-  by value, lowest first, and keeps for each number of dice so far the generating function of what
-  the selected ones contribute, packed into one large integer (Kronecker substitution).
+- Like dice that do not explode: a selection picks a window of ranks. `ranked` places the dice value
+  by value, from the nearer end of the ranks to the far end of the window, and keeps for each number
+  of dice so far the generating function of what the selected ones contribute, packed into one large
+  integer (Kronecker substitution). The dice beyond the window only count.
 - Dice that explode, and the parts of a group, come in unlike clusters: `Selected` sums over the
   value at which the selection ends. A truncated power series marks the dice beyond that value and
   those at it.
@@ -21,7 +22,7 @@ from operator import mul
 from typing import Final, TypeAlias
 
 from dicesim.die_law import MAX_STEPS, Chain, Law, Series, check_cost, power
-from dicesim.kronecker import pack, unpack
+from dicesim.kronecker import pack, slot_width, unpack
 
 Contributions: TypeAlias = Mapping[int, Law]
 Multiply: TypeAlias = Callable[[Series, Series], Series]
@@ -31,30 +32,6 @@ Cluster: TypeAlias = Callable[[Callable[[Law], Series], Series, Multiply], Serie
 
 # Bytes of large integers that are added in about a second.
 _MAX_BYTES: Final = 2**30
-
-
-class _Packing:
-    """Generating functions as large integers, and how wide their slots are.
-
-    Parameters
-    ----------
-    total : int
-        No weight is greater.
-    low : int
-        Least exponent of a single factor: each is raised by it to 0.
-    """
-
-    def __init__(self, total: int, low: int) -> None:
-        self.bytes = total.bit_length() // 8 + 1
-        self.low = low
-
-    def pack(self, law: Law) -> int:
-        """One large integer for a law."""
-        return pack(law, self.low, self.bytes)
-
-    def unpack(self, packed: int, factors: int) -> Law:
-        """Law from the product of so many factors."""
-        return unpack(packed, factors * self.low, self.bytes)
 
 
 def ranked(law: Law, number: int, ranks: range, contributions: Contributions) -> Law:
@@ -71,24 +48,44 @@ def ranked(law: Law, number: int, ranks: range, contributions: Contributions) ->
     contributions : mapping of int to dict
         For each value, the law of what a kept die adds; all of one total weight.
     """
+    from_top = number - ranks.start < ranks.stop
+    if from_top:
+        ranks = range(number - ranks.stop, number - ranks.start)
+    stop = ranks.stop
     weight = sum(law.values())
     share = sum(next(iter(contributions.values())).values())
-    low = min(min(added) for added in contributions.values())
-    high = max(max(added) for added in contributions.values())
-    packing = _Packing((weight * share) ** number, low)
-    size = packing.bytes * (len(ranks) * (high - low) + 1)
-    check_cost(len(law) * number * number / 2 * (size + 64), "bytes of arithmetic", _MAX_BYTES)
-    so_far = [1] + [0] * number
-    for value in sorted(law):
-        added = packing.pack(contributions[value])
-        powers = list(accumulate(repeat(added, len(ranks)), mul, initial=1))
-        for placed in range(number, -1, -1):
-            for more in range(1, placed + 1):
-                before = placed - more
-                kept = max(0, min(placed, ranks.stop) - max(before, ranks.start))
-                ways = comb(placed, more) * law[value] ** more * share ** (more - kept)
-                so_far[placed] += so_far[before] * powers[kept] * ways
-    return packing.unpack(so_far[number], len(ranks))
+    low = min(map(min, contributions.values()))
+    high = max(map(max, contributions.values()))
+    width = slot_width((weight**number * share ** len(ranks)).bit_length())
+    size = width * (len(ranks) * (high - low) + 1)
+    check_cost(len(law) * stop * stop / 2 * (size + 64), "bytes of arithmetic", _MAX_BYTES)
+    so_far = [1] + [0] * (stop - 1)
+    finished = 0
+    far = _powers(weight, number, stop)
+    for value in sorted(law, reverse=from_top):
+        # Packed from its own least value on, a contribution is as short as can be.
+        added, least = contributions[value], min(contributions[value])
+        shift = (least - low) * width * 8
+        powers = list(accumulate(repeat(pack(added, least, width), len(ranks)), mul, initial=1))
+        weight -= law[value]
+        here, far = far, _powers(weight, number, stop)
+        for placed in range(stop - 1, -1, -1):
+            before, enough = so_far[placed], here[placed] - far[placed]
+            unkept = max(placed, ranks.start)
+            for after in range(placed + 1, stop):
+                ways = comb(number - placed, after - placed) * law[value] ** (after - placed)
+                enough -= ways * far[after]
+                kept = max(0, after - unkept)
+                so_far[after] += before * (powers[kept] * ways) << kept * shift
+            kept = stop - unkept
+            finished += before * (powers[kept] * enough) << kept * shift
+    return unpack(finished, len(ranks) * low, width)
+
+
+def _powers(base: int, number: int, count: int) -> list[int]:
+    """So many powers, from the one with this number as exponent on down."""
+    least = base ** (number - count + 1)
+    return list(accumulate(repeat(base, count - 1), mul, initial=least))[::-1]
 
 
 def single(law: Law) -> Cluster:
@@ -163,15 +160,15 @@ class Selected:
                 too_few = sum(at.get((placed, more), 0) for more in range(missing))
                 enough = without.get((placed, 0), 0) - too_few
                 result += _exchanged(enough, near, far, missing)
-        return self._packing.unpack(result, self.slots)
+        return unpack(result, self.slots * self._low, self._width)
 
     def _check_cost(self) -> None:
         """Price the products of series, two of them for each value and die, and of their powers."""
-        spread = max(map(max, self.contributions.values())) - self._packing.low
-        reach = (self.number if self.keep else self.slots) * spread - self.slots * self._packing.low
+        spread = max(map(max, self.contributions.values())) - self._low
+        reach = (self.number if self.keep else self.slots) * spread - self.slots * self._low
         terms = self.number * (self.number + 1) // 2
         products = len(self.values) * (self.factors * 3 * terms + self.powers * terms**2)
-        kilobytes = self._packing.bytes * (reach + 1) / 1024
+        kilobytes = self._width * (reach + 1) / 1024
         check_cost(products * (kilobytes ** log2(3) + 0.1), limit=2 * MAX_STEPS)
 
     @cached_property
@@ -180,20 +177,27 @@ class Selected:
         return sum(self.contributions[self.values[0]].values())
 
     @cached_property
-    def _packing(self) -> _Packing:
+    def _low(self) -> int:
+        """Least exponent of a single factor: each is raised by it to 0."""
+        return min(0, *map(min, self.contributions.values()))
+
+    @cached_property
+    def _width(self) -> int:
+        """Bytes of a slot: none holds more than the total weight."""
         weighed = self._product(lambda law: {_FAR: sum(law.values()) * self._share}, self._share)
-        return _Packing(weighed[_FAR], min(0, *map(min, self.contributions.values())))
+        return slot_width(weighed[_FAR].bit_length())
 
     @cached_property
     def _dropped(self) -> int:
         """Generating function of a die that adds nothing."""
-        return self._packing.pack({0: self._share})
+        return pack({0: self._share}, self._low, self._width)
 
     @cached_property
     def _selected(self) -> Mapping[int, int]:
         """Generating functions of selected dice, by what they show."""
         if self.keep:
-            return {value: self._packing.pack(self.contributions[value]) for value in self.values}
+            added = self.contributions
+            return {value: pack(added[value], self._low, self._width) for value in self.values}
         return dict.fromkeys(self.values, self._dropped)
 
     @cached_property
