@@ -105,6 +105,12 @@ def test_three_dice_against_two() -> None:
         ("100d6!", 420),
         ("a = d5000; " + "+".join(["a"] * 200), 500_100),
         ("a = d100; b = d100; c = d100; a+b+c", Fraction(303, 2)),
+        ("d{1,1000000000}", 500_000_000.5),
+        (
+            "d{1..4,100000}! max=5",
+            Fraction(100_010, 5) * sum(Fraction(1, 5) ** k for k in range(6)),
+        ),
+        ("100000d20kl1", 1 + sum(Fraction(20 - k, 20) ** 100_000 for k in range(1, 20))),
     ],
 )
 def test_what_looks_dear_is_not(text: str, mean: Fraction) -> None:
