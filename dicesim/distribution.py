@@ -47,6 +47,7 @@ from dicesim.totals import (
     Sum,
 )
 
+_DEFAULT_LIMITS: Final = Limits()
 # What a Python int takes beside its digits.
 _INT_BYTES: Final = 32
 # Laws that are computed for different values of names, or numbers of dice, and their outcomes.
@@ -84,7 +85,7 @@ def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
     (Fraction(1, 6), 7.0)
     """
     tree = as_expression(expression)
-    limits = limits or Limits()
+    limits = limits or _DEFAULT_LIMITS
     check_limits(tree, limits)
     _check_table(tree, limits)
     return _Engine().law(tree, {})
@@ -278,10 +279,9 @@ def _uses(name: str, rest: Expression) -> tuple[tuple[StatisticName, ...], int]:
 
 def _pool_of(pool: Dice, number: int) -> PMF:
     """Law of a pool with so many dice."""
-    match pool:
-        case Dice(_, Die(runs=((low, high, _),)), ()):
-            return _fair_dice({high - low + 1: number}, number * (low - 1))
-    return pool_law(pool, number)
+    if pool.modifiers or len(pool.die.runs) > 1:
+        return pool_law(pool, number)
+    return _fair_dice({pool.die.size: number}, number * (pool.die.low - 1))
 
 
 def _combined(expression: Expression, laws: Sequence[PMF]) -> PMF:
@@ -316,15 +316,15 @@ def _fair_dice(pools: Mapping[int, int], shift: int = 0) -> PMF:
     weights = [1]
     below = 1
     # For each residue of the index modulo the sides, the sum of the weights so far.
-    strides = {sides: [1] + [0] * (sides - 1) for sides in pools}
+    strides = [(sides, n * sides, [1] + [0] * (sides - 1)) for sides, n in pools.items()]
     for k in range(1, span // 2 + 1):
         product = dice * below
-        for sides, stride in strides.items():
-            product -= pools[sides] * sides * stride[k % sides]
+        for sides, factor, stride in strides:
+            product -= factor * stride[k % sides]
         weight = product // k
         weights.append(weight)
         below += weight
-        for sides, stride in strides.items():
+        for sides, _, stride in strides:
             stride[k % sides] += weight
     weights += reversed(weights[: span + 1 - len(weights)])
     return PMF(dict(enumerate(weights, start=shift)))
