@@ -74,7 +74,7 @@ def _chain(expression: Expression) -> Packing | None:
                 return None
         case _:
             return None
-    share = float(die.share(condition))
+    share = die.weight(condition) / die.total
     lengths = (n for n in range(2, _BITS + 1) if die.total**n <= VALUES)
     length = min(lengths, key=lambda n: _cost(die.total**n) + REJECTION * share**n)
     if limit > _MOST_LINKS * length:

@@ -27,7 +27,10 @@ EXPRESSIONS = [
 
 
 def p_value(tally: Tally, pmf: PMF) -> float:
-    """Chi-square of a tally by scipy itself, outcomes expected less than five times together."""
+    """Chi-square of a tally by scipy itself, outcomes expected less than five times together.
+
+    Where all of them are, there is nothing to compare, and nothing is wrong.
+    """
     expected = np.array([float(pmf[x]) for x in pmf]) * tally.total
     counter = tally.counter()
     observed = np.array([counter[x] for x in pmf], dtype=float)
@@ -35,6 +38,8 @@ def p_value(tally: Tally, pmf: PMF) -> float:
     if rare.any():
         expected = np.append(expected[~rare], expected[rare].sum())
         observed = np.append(observed[~rare], observed[rare].sum())
+    if len(observed) == 1:
+        return 1.0
     return float(stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue)
 
 
