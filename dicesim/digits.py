@@ -82,9 +82,7 @@ class Digits:
         table = np.zeros(VALUES, dtype=np.intp)
         last = np.zeros(0, dtype=np.uint16)
         for words in self._words(rng, size):
-            for start in range(0, len(words), _PIECE):
-                # `bincount` looks for the greatest word first, and takes a third longer.
-                np.add.at(table, words[start : start + _PIECE].astype(np.intp), 1)
+            add_counts(table, words)
             last = words
         counts = self._fold(table)
         surplus = int(counts.sum()) - size
@@ -155,3 +153,10 @@ class Digits:
                 rest, numbers[:, digit] = np.divmod(rest, self.base)
             parts.append(numbers.ravel())
         return np.concatenate(parts)
+
+
+def add_counts(table: Numbers, words: Words) -> None:
+    """Add to each entry of a table how often its index occurs among words."""
+    for start in range(0, len(words), _PIECE):
+        # `bincount` looks for the greatest word first, and takes a third longer.
+        np.add.at(table, words[start : start + _PIECE].astype(np.intp), 1)

@@ -19,9 +19,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dicesim.digits import Digits, Numbers
+from dicesim.digits import Digits, Numbers, add_counts
 from dicesim.tally import Integers, Tally, bincount
-from dicesim.words import VALUES, draw_below, draw_numbers
+from dicesim.words import VALUES, Words, draw_below, draw_numbers
 
 Block: TypeAlias = NDArray[np.signedinteger[Any]]
 BlockType: TypeAlias = type[np.signedinteger[Any]]
@@ -92,7 +92,7 @@ class Packing:
         cells[:] = self._cells.counts(rng, size)
         within = self._within(rng, cells[self._mixed])
         cells[self._mixed] = 0
-        np.add.at(slots, within, 1)
+        add_counts(slots, within)
         return slots
 
     def _slots(self, rng: np.random.Generator, size: int) -> Iterator[Numbers]:
@@ -104,12 +104,13 @@ class Packing:
             mixed = is_mixed[cells]
             waiting += np.bincount(cells[mixed], minlength=len(waiting))
             yield cells[~mixed] * self.cell
-        yield self._within(rng, waiting[self._mixed])
+        yield self._within(rng, waiting[self._mixed]).astype(np.intp)
 
-    def _within(self, rng: np.random.Generator, number: Numbers) -> Numbers:
+    def _within(self, rng: np.random.Generator, number: Numbers) -> Words:
         """Draw joint outcomes for so many trials in each of the mixed cells."""
-        firsts = np.repeat(self._mixed * self.cell, number)
-        return firsts + draw_numbers(rng, self.cell, len(firsts))
+        slots = np.repeat((self._mixed * self.cell).astype(np.uint16), number)
+        slots += draw_numbers(rng, self.cell, len(slots)).astype(np.uint16, copy=False)
+        return slots
 
     @cached_property
     def _starts(self) -> Numbers:
