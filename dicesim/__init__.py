@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dicesim._version import __version__
 
 if TYPE_CHECKING:
+    from dicesim.cells import Cell as Cell
     from dicesim.choices import (
         AGGREGATIONS as AGGREGATIONS,
         BIT_GENERATORS as BIT_GENERATORS,
@@ -86,7 +87,7 @@ if TYPE_CHECKING:
         Quotient as Quotient,
         Sum as Sum,
     )
-    from dicesim.validation import Cell as Cell, Check as Check, goodness_of_fit as goodness_of_fit
+    from dicesim.validation import Check as Check, goodness_of_fit as goodness_of_fit
     from dicesim.wording import (
         caveats as caveats,
         describe as describe,
@@ -100,6 +101,7 @@ _HOMES = {
         "AGGREGATIONS BIT_GENERATORS EXECUTORS METHODS START_METHODS "
         "Aggregation BitGeneratorName ExecutorName Method StartMethod"
     ),
+    "cells": "Cell",
     "condition": "Condition",
     "dice": "Dice Group",
     "distribution": "exact",
@@ -123,7 +125,7 @@ _HOMES = {
     "timing": "benchmark",
     "timing_report": "format_benchmark",
     "totals": ("Comparison Conditional DiceFunction Function Let Name Negate Product Quotient Sum"),
-    "validation": "Cell Check goodness_of_fit",
+    "validation": "Check goodness_of_fit",
     "wording": "caveats describe unparse",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -8,10 +8,11 @@ from typing import Final
 
 from dicesim.drawing import bar, bins
 from dicesim.expression import Expression
+from dicesim.outcome_tests import z_score
 from dicesim.pmf import PMF
 from dicesim.result import Result
 from dicesim.sampling import Roll
-from dicesim.validation import Check, z_score
+from dicesim.validation import Check
 from dicesim.wording import describe, unparse
 
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)

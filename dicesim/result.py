@@ -18,10 +18,11 @@ from dicesim._version import __version__
 from dicesim.choices import Aggregation, StartMethod, require_between
 from dicesim.condition import Condition
 from dicesim.drawing import bins, csv_text, svg_histogram
+from dicesim.outcome_tests import wilson, z_score
 from dicesim.plan import Plan
 from dicesim.pmf import PMF, quantile
 from dicesim.tally import Tally
-from dicesim.validation import ALARM, Check, goodness_of_fit, z_score
+from dicesim.validation import ALARM, Check, goodness_of_fit
 from dicesim.wording import describe, unparse
 
 SCHEMA: Final = "dicesim.run/1"
@@ -202,14 +203,9 @@ class Result:
             return None
         hits = int(self.tally.counts[holds(self.tally.outcomes)].sum())
         share = hits / self.n
-        spread = 1 + z * z / self.n
-        middle = (share + z * z / (2 * self.n)) / spread
-        half = z / spread * math.sqrt(share * (1 - share) / self.n + (z / (2 * self.n)) ** 2)
-        return Estimate(
-            share,
-            math.sqrt(share * (1 - share) / self.n),
-            (middle - half if hits else 0.0, middle + half if hits < self.n else 1.0),
-        )
+        low, high = wilson(hits, self.n, z)
+        error = math.sqrt(share * (1 - share) / self.n)
+        return Estimate(share, error, (float(low), float(high)))
 
     def quantile(self, q: float) -> int | None:
         """Return the least total that at least a share `q` of the trials did not exceed.

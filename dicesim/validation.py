@@ -6,46 +6,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from dicesim.choices import require_between
+from dicesim.cells import FEW, Cell, Table, choose_cells, single_outcomes, tabulate
+from dicesim.chi_square import log10_survival
+from dicesim.choices import require_between, require_choice
+from dicesim.effect_size import detectable_bias, interval_of_effect, weight_around_likeliest
 from dicesim.errors import ParameterError
+from dicesim.monte_carlo import PMethod, Tails
 from dicesim.pmf import PMF
+from dicesim.small_samples import binomial_tails, small_sample_tails
 from dicesim.tally import Tally
+from dicesim.verdicts import (
+    GREATEST_BIAS,
+    Words,
+    say_consistent,
+    say_deviation,
+    say_impossible,
+    say_more,
+    say_too_good,
+)
 
 Verdict = Literal["consistent", "inconclusive", "deviates", "suspiciously good"]
 
 # A simulation raises the alarm below this p-value: once in a million sound runs.
 ALARM: Final = 1e-6
+# Recorded rolls, which are looked at once, below this one.
+RECORDED_ALARM: Final = 0.01
+# A bias that nobody would notice at a table.
+TOLERANCE: Final = 0.01
 # Counts that lie closer to the exact ones than all but one in a million sound runs.
 _TOO_GOOD: Final = 1e-6
-# Least expected count of a cell for which the chi-square distribution is trusted.
-_LEAST_EXPECTED: Final = 5
-_POWER: Final = 0.8
-# A test that would miss even a doubling of the likeliest outcome has nothing to say.
-_GREATEST_BIAS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Neighbouring outcomes that are tested together.
-
-    Parameters
-    ----------
-    low, high : int
-        First and last outcome.
-    count : int
-        Trials observed.
-    expected : float
-        Trials expected.
-    """
-
-    low: int
-    high: int
-    count: int
-    expected: float
+# Two cells are a binomial distribution, which is a normal one if as much is expected of either.
+_BINOMIAL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +49,11 @@ class Check:
     Parameters
     ----------
     statistic : float or None
-        Pearson's chi-square over the cells; None where it is not defined.
+        Pearson's chi-square over the cells; None where an outcome occurred that cannot.
     dof : int
         Degrees of freedom: cells less one.
     p_value : float or None
-        Probability of a statistic at least as large, if the law holds.
+        Probability of a statistic at least as large, if the law holds: the right tail.
     effect_size : float or None
         Cohen's w, the root of statistic / n.
     detectable_bias : float or None
@@ -68,10 +62,28 @@ class Check:
     alpha : float
         The alarm level.
     cells : tuple of Cell
-        What was compared, after neighbours were pooled to an expected count of at least 5.
+        What was compared, after neighbours were pooled to an expected count of at least 5; each
+        outcome is a cell where few trials have an exact or a Monte Carlo p-value.
     verdict : {"consistent", "inconclusive", "deviates", "suspiciously good"}
     explanation : str
         The verdict in a sentence.
+    p_left : float or None
+        Probability of a statistic at most as large: the left tail.
+    log10_p : float or None
+        Decimal logarithm of the p-value, also where that is too small for a floating-point number.
+    p_method : {"asymptotic", "exact", "monte carlo"}
+        Whether the tails are those of the chi-square distribution, those of the multinomial
+        distribution, or estimated from tables drawn from that.
+    p_standard_error : float or None
+        Of a Monte Carlo p-value.
+    replicates : int or None
+        Tables drawn for a Monte Carlo p-value.
+    unpooled_statistic : float or None
+        Pearson's chi-square over single outcomes; None where it is beyond floating point.
+    unpooled_dof : int
+        Degrees of freedom of that: outcomes less one.
+    effect_interval : tuple of float, or None
+        Confidence interval of Cohen's w at 95 %; None where cells outnumber the trials.
     """
 
     statistic: float | None
@@ -83,35 +95,64 @@ class Check:
     cells: tuple[Cell, ...]
     verdict: Verdict
     explanation: str
+    p_left: float | None = None
+    log10_p: float | None = None
+    p_method: PMethod = "asymptotic"
+    p_standard_error: float | None = None
+    replicates: int | None = None
+    unpooled_statistic: float | None = None
+    unpooled_dof: int = 0
+    effect_interval: tuple[float, float] | None = None
 
     @property
     def alarm(self) -> bool:
         """Whether the counts deviate, or fit suspiciously well."""
         return self.verdict in ("deviates", "suspiciously good")
 
+    @property
+    def pooled(self) -> bool:
+        """Whether sparse neighbours share a cell."""
+        return self.dof < self.unpooled_dof
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in the JSON form."""
         return {
-            "statistic": self.statistic,
+            "statistic": _finite(self.statistic),
             "dof": self.dof,
             "p_value": self.p_value,
-            "effect_size": self.effect_size,
-            "detectable_bias": self.detectable_bias,
+            "p_left": self.p_left,
+            "log10_p": self.log10_p,
+            "p_method": self.p_method,
+            "p_standard_error": self.p_standard_error,
+            "replicates": self.replicates,
+            "unpooled_statistic": _finite(self.unpooled_statistic),
+            "unpooled_dof": self.unpooled_dof,
+            "effect_size": _finite(self.effect_size),
+            "effect_interval": self.effect_interval and list(self.effect_interval),
+            "detectable_bias": _finite(self.detectable_bias),
             "alpha": self.alpha,
-            "cells": [
-                {"low": cell.low, "high": cell.high, "count": cell.count, "expected": cell.expected}
-                for cell in self.cells
-            ],
+            "cells": [cell.to_dict() for cell in self.cells],
             "verdict": self.verdict,
             "explanation": self.explanation,
         }
 
 
-def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
+def goodness_of_fit(
+    tally: Tally,
+    pmf: PMF,
+    alpha: float = ALARM,
+    *,
+    rolls: Literal["simulation", "recorded"] = "simulation",
+    outcomes_named: str = "outcome",
+    impossible: Literal["deviates", "refused"] = "deviates",
+    tolerance: float = TOLERANCE,
+) -> Check:
     """Hold a tally against the exact distribution it should come from.
 
-    Every term of Pearson's statistic is a ratio of whole numbers, rounded once, so that neither
-    tiny probabilities nor 10**15 trials lose digits.
+    Pearson's statistic, in whole numbers until the last division, over cells of neighbouring
+    outcomes that are expected at least five times. Its tails are those of the chi-square
+    distribution; up to 100 trials, and where fewer than two cells are left, they are exact or
+    estimated by Monte Carlo; and those of two cells are binomial.
 
     Parameters
     ----------
@@ -121,6 +162,14 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
         At least two outcomes.
     alpha : float, optional
         The alarm level, between 0 and 0.5.
+    rolls : {"simulation", "recorded"}, optional
+        Whether the sentences speak of trials or of rolls.
+    outcomes_named : str, optional
+        What the sentences call an outcome, such as ``"face"``.
+    impossible : {"deviates", "refused"}, optional
+        What an outcome that cannot occur means: the law is wrong, or the input.
+    tolerance : float, optional
+        A bias of the likeliest outcome that does not matter, as a share of its probability.
 
     Returns
     -------
@@ -129,7 +178,7 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
     Raises
     ------
     ParameterError
-        There is nothing to test, or no alarm level.
+        There is nothing to test, no alarm level, or an impossible outcome that is refused.
 
     References
     ----------
@@ -142,215 +191,126 @@ def goodness_of_fit(tally: Tally, pmf: PMF, alpha: float = ALARM) -> Check:
     >>> check = goodness_of_fit(Tally.of({0: 5_060, 1: 4_940}), coin)
     >>> check.statistic, round(check.p_value, 4), check.verdict
     (1.44, 0.2301, 'consistent')
+
+    Twelve rolls of a die, whose p-value the chi-square distribution would take for .2206:
+
+    >>> die = PMF(dict.fromkeys(range(1, 7), 1))
+    >>> check = goodness_of_fit(Tally.of({2: 1, 3: 2, 4: 2, 5: 2, 6: 5}), die)
+    >>> check.p_method, round(check.p_value, 6), check.verdict
+    ('exact', 0.266117, 'inconclusive')
     """
     require_between("alpha", alpha, 0, 0.5)
-    n = tally.total
+    require_choice("rolls", rolls, ("simulation", "recorded"))
+    require_choice("impossible", impossible, ("deviates", "refused"))
+    words = Words("roll" if rolls == "recorded" else "trial", outcomes_named)
+    counts, n = tally.counter(), tally.total
     if not n or len(pmf) < 2:
         raise ParameterError(
-            "tally: a test needs a trial at least, and two possible outcomes", parameter="tally"
+            f"tally: a test needs a {words.trial} at least, and two possible outcomes",
+            parameter="tally",
         )
-    counts = tally.counter()
-    pooled = _pool(n, pmf)
-    cells = _cells(counts, n, pmf, pooled)
-    impossible = [outcome for outcome in counts if outcome not in pmf]
-    if impossible:
-        return _undefined(cells, alpha, "deviates", _say_impossible(impossible))
-    if len(cells) < 2:
-        return _undefined(cells, alpha, "inconclusive", _say_too_few(n, pmf, alpha))
-    statistic = _pearson(cells, n, pmf, pooled)
-    return _test(counts, n, pmf, cells, statistic, alpha)
+    beyond = [outcome for outcome in counts if outcome not in pmf]
+    if beyond and impossible == "refused":
+        raise ParameterError(f"tally: {say_impossible(beyond, words)}", parameter="tally")
+    table = tabulate(counts, n, pmf, choose_cells(n, pmf))
+    if beyond:
+        return _impossible(table, pmf, alpha, say_impossible(beyond, words))
+    single = table
+    if len(table) < len(pmf):
+        single = tabulate(counts, n, pmf, single_outcomes(pmf))
+    return _test(table, single, pmf, alpha, tolerance, words)
 
 
 def _test(
-    counts: Mapping[int, int],
-    n: int,
-    pmf: PMF,
-    cells: tuple[Cell, ...],
-    statistic: float,
-    alpha: float,
+    table: Table, single: Table, pmf: PMF, alpha: float, tolerance: float, words: Words
 ) -> Check:
-    from scipy import special
-
-    dof = len(cells) - 1
-    p_value = float(special.chdtrc(dof, statistic))
-    bias = detectable_bias(n, dof, pmf, alpha)
+    n, statistic = table.n, table.statistic
+    tails = _tails(table, statistic, alpha)
+    cell = weight_around_likeliest(table.members, pmf)
+    bias = detectable_bias(n, table.dof, pmf, alpha, cell=cell)
+    effect = math.sqrt(statistic / n)
+    interval = interval_of_effect(statistic, table.dof, n) if n >= len(table) else None
     verdict: Verdict = "consistent"
-    explanation = (
-        f"a bias of {pmf.likeliest} above {_percent(bias)} of its share would have been seen"
-    )
-    if p_value < alpha:
-        verdict, explanation = "deviates", _say_deviation(counts, n, pmf, alpha)
-    elif _chance_of_such_a_fit(cells, n, dof, statistic) < _TOO_GOOD:
-        verdict = "suspiciously good"
-        explanation = "the counts fit more closely than chance allows; were they made up?"
-    elif bias > _GREATEST_BIAS:
-        verdict, explanation = "inconclusive", _say_more(n, pmf, alpha)
+    if tails.right < alpha:
+        verdict = "deviates"
+        counts = dict(zip(pmf.outcomes, single.counts, strict=True))
+        sizes = (effect, *(interval or (effect, math.inf)))
+        explanation = say_deviation(counts, n, pmf, alpha, sizes, tolerance, words)
+    elif tails.left < _TOO_GOOD:
+        verdict, explanation = "suspiciously good", say_too_good(words)
+    elif bias > GREATEST_BIAS:
+        verdict, explanation = "inconclusive", say_more(n, pmf, alpha, words)
+    else:
+        explanation = say_consistent(bias, pmf, words)
     return Check(
-        statistic, dof, p_value, math.sqrt(statistic / n), bias, alpha, cells, verdict, explanation
+        statistic=statistic,
+        dof=table.dof,
+        p_value=tails.right,
+        effect_size=effect,
+        detectable_bias=bias,
+        alpha=alpha,
+        cells=table.cells(pmf),
+        verdict=verdict,
+        explanation=explanation,
+        p_left=tails.left,
+        log10_p=_log10_p(tails, table.dof, statistic),
+        p_method=tails.method,
+        p_standard_error=tails.standard_error,
+        replicates=tails.replicates,
+        unpooled_statistic=single.statistic,
+        unpooled_dof=single.dof,
+        effect_interval=interval,
     )
 
 
-def z_score(count: int, n: int, weight: int, total: int) -> float | None:
-    """Deviation of one outcome's count from its expectation, in standard deviations.
-
-    Parameters
-    ----------
-    count, n : int
-        Trials with this outcome, and all trials.
-    weight, total : int
-        The outcome's weight, and that of all outcomes.
-
-    Returns
-    -------
-    float or None
-        None where the outcome is certain.
-
-    Examples
-    --------
-    >>> z_score(5_060, 10_000, 1, 2)
-    1.2
-    """
-    if weight == total:
-        return None
-    deviation = total * count - n * weight
-    score = math.sqrt(_ratio(deviation * deviation, n * weight * (total - weight)))
-    return -score if deviation < 0 else score
-
-
-def detectable_bias(n: int, dof: int, pmf: PMF, alpha: float) -> float:
-    """Relative change of the likeliest outcome's share that a test of `n` trials would show.
-
-    Show means: raise the alarm at `alpha` with a probability of 80 %. The noncentrality that takes
-    is found from the noncentral chi-square distribution; Cohen's w is its root per trial; and an
-    outcome of probability p that is off by a share d, the others giving way evenly, has
-    w = d sqrt(p / (1 - p)).
-
-    Examples
-    --------
-    >>> round(detectable_bias(100_000, 1, PMF({0: 1, 1: 1}), 0.05), 4)
-    0.0089
-    """
+def _tails(table: Table, statistic: float, alpha: float) -> Tails:
+    """Both tails of the statistic, by the distribution that can be trusted."""
+    few = table.n <= FEW or table.least_expected < 1
+    if len(table) == 2 and table.least_expected < _BINOMIAL:
+        return binomial_tails(table)
+    if few:
+        return small_sample_tails(table, alpha)
     from scipy import special
 
-    noncentrality = float(special.chndtrinc(special.chdtri(dof, alpha), dof, 1 - _POWER))
-    share = float(pmf[pmf.likeliest])
-    return math.sqrt(noncentrality / n) / math.sqrt(share / (1 - share))
+    right = float(special.chdtrc(table.dof, statistic))
+    left = max(float(special.chdtr(table.dof, statistic)), _chance_of_such_a_fit(table, statistic))
+    return Tails(right, left, "asymptotic")
 
 
-def _pool(n: int, pmf: PMF) -> list[range]:
-    """Ranges of the support that are tested together, until enough is expected of each."""
-    starts, weight = [0], 0
-    for i, share in enumerate(pmf.weights, start=1):
-        weight += share
-        if n * weight >= _LEAST_EXPECTED * pmf.total:
-            starts.append(i)
-            weight = 0
-    if starts[-1] < len(pmf) and len(starts) > 1:
-        starts.pop()  # too little is left for a cell of its own
-    ends = [start for start in starts[1:] if start < len(pmf)] + [len(pmf)]
-    return [range(start, end) for start, end in zip(starts, ends, strict=False)]
-
-
-def _cells(counts: Mapping[int, int], n: int, pmf: PMF, pooled: list[range]) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(
-            pmf.outcomes[members[0]],
-            pmf.outcomes[members[-1]],
-            sum(counts.get(pmf.outcomes[i], 0) for i in members),
-            n * _weight(members, pmf) / pmf.total,
-        )
-        for members in pooled
-    )
-
-
-def _weight(members: range, pmf: PMF) -> int:
-    before = pmf.cumulative[members.start - 1] if members.start else 0
-    return pmf.cumulative[members.stop - 1] - before
-
-
-def _pearson(cells: tuple[Cell, ...], n: int, pmf: PMF, pooled: list[range]) -> float:
-    weights = [_weight(members, pmf) for members in pooled]
-    return math.fsum(
-        (pmf.total * cell.count - n * weight) ** 2 / (pmf.total * n * weight)
-        for cell, weight in zip(cells, weights, strict=True)
-    )
-
-
-def _chance_of_such_a_fit(cells: tuple[Cell, ...], n: int, dof: int, statistic: float) -> float:
+def _chance_of_such_a_fit(table: Table, statistic: float) -> float:
     """Bound the probability of a fit at least as good from below.
 
     The chi-square distribution knows nothing of whole numbers: to it a perfect fit is impossible,
     while a hundred coins show one in twelve times. So the probability of just these counts, by the
     local limit theorem, is a bound as well.
     """
-    from scipy import special
-
-    spread = sum(math.log(cell.expected / n) for cell in cells)
-    logarithm = -(statistic + dof * math.log(2 * math.pi * n) + spread) / 2
-    return max(float(special.chdtr(dof, statistic)), math.exp(min(logarithm, 0.0)))
+    spread = sum(math.log(weight / table.total) for weight in table.weights)
+    logarithm = -(statistic + table.dof * math.log(2 * math.pi * table.n) + spread) / 2
+    return math.exp(min(logarithm, 0.0))
 
 
-def _undefined(cells: tuple[Cell, ...], alpha: float, verdict: Verdict, explanation: str) -> Check:
-    """Build the check of counts that have no statistic."""
-    p_value = 0.0 if verdict == "deviates" else None
-    return Check(None, len(cells) - 1, p_value, None, None, alpha, cells, verdict, explanation)
+def _log10_p(tails: Tails, dof: int, statistic: float) -> float | None:
+    if tails.method == "asymptotic":
+        return log10_survival(dof, statistic)
+    return math.log10(tails.right) if tails.right > 0 else None
 
 
-def _say_impossible(impossible: list[int]) -> str:
-    shown = ", ".join(map(str, impossible[:5])) + (", ..." if len(impossible) > 5 else "")
-    return f"outcomes occurred that cannot: {shown}"
-
-
-def _say_too_few(n: int, pmf: PMF, alpha: float) -> str:
-    return f"{_trials(n)} too few for a test; about {_enough(n, pmf, alpha):,} would do"
-
-
-def _say_more(n: int, pmf: PMF, alpha: float) -> str:
-    return (
-        f"no alarm, but {_trials(n)} too few to show even a doubling of the likeliest outcome; "
-        f"about {_enough(n, pmf, alpha):,} would do"
+def _impossible(table: Table, pmf: PMF, alpha: float, explanation: str) -> Check:
+    """Build the check of counts that the law cannot have."""
+    return Check(
+        statistic=None,
+        dof=table.dof,
+        p_value=0.0,
+        effect_size=None,
+        detectable_bias=None,
+        alpha=alpha,
+        cells=table.cells(pmf),
+        verdict="deviates",
+        explanation=explanation,
+        p_method="exact",
+        unpooled_dof=len(pmf) - 1,
     )
 
 
-def _enough(n: int, pmf: PMF, alpha: float) -> int:
-    """Find a number of trials above `n` that would show a doubling of the likeliest outcome.
-
-    It fills two cells at least, by the evenest cut of the support; and more trials have more cells.
-    """
-    evenest = max(min(below, pmf.total - below) for below in pmf.cumulative[:-1])
-    needed = max(n + 1, -(-_LEAST_EXPECTED * pmf.total // evenest))
-    while True:
-        bias = detectable_bias(needed, max(len(_pool(needed, pmf)) - 1, 1), pmf, alpha)
-        if bias <= _GREATEST_BIAS:
-            return needed
-        needed = math.ceil(needed * max((bias / _GREATEST_BIAS) ** 2, 1.01))
-
-
-def _say_deviation(counts: Mapping[int, int], n: int, pmf: PMF, alpha: float) -> str:
-    def score(outcome: int) -> float:
-        return z_score(counts.get(outcome, 0), n, pmf.weight(outcome), pmf.total) or 0.0
-
-    def change(outcome: int) -> float:
-        return _ratio(counts.get(outcome, 0) * pmf.total, n * pmf.weight(outcome)) - 1
-
-    worst = sorted(pmf.outcomes, key=lambda outcome: -abs(score(outcome)))[:3]
-    shares = ", ".join(f"{outcome} by {change(outcome):+.2%}" for outcome in worst)
-    return f"p is below the alarm level of {alpha:g}; most of all {shares} of their share"
-
-
-def _ratio(numerator: int, denominator: int) -> float:
-    """Divide whole numbers of any size, rounding once."""
-    try:
-        return numerator / denominator
-    except OverflowError:
-        return math.inf
-
-
-def _trials(n: int) -> str:
-    return "1 trial is" if n == 1 else f"{n:,} trials are"
-
-
-def _percent(share: float) -> str:
-    """Two significant digits, without an exponent."""
-    digits = max(0, 1 - math.floor(math.log10(share * 100)))
-    return f"{share * 100:.{digits}f} %"
+def _finite(figure: float | None) -> float | None:
+    return figure if figure is not None and math.isfinite(figure) else None

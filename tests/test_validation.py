@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from scipy import stats
 
 import dicesim
 from dicesim import PMF, Tally, goodness_of_fit
-from dicesim.validation import detectable_bias, z_score
+from dicesim.effect_size import detectable_bias
+from dicesim.outcome_tests import z_score
 
 PMF_2D6 = dicesim.exact("2d6")
 COIN = PMF({0: 1, 1: 1})
@@ -76,7 +80,9 @@ def test_verdicts() -> None:
     assert few.verdict == "inconclusive"
     assert "30 trials are too few to show even a doubling" in few.explanation
     fewer = goodness_of_fit(Tally.of({7: 3}), PMF_2D6)
-    assert (fewer.verdict, fewer.statistic, fewer.p_value) == ("inconclusive", None, None)
+    assert (fewer.verdict, fewer.statistic, fewer.p_method) == ("inconclusive", 15, "exact")
+
+    assert fewer.p_value == pytest.approx(enumerated([0] * 5 + [3] + [0] * 5, PMF_2D6)[0])
     assert "too few" in fewer.explanation
 
 
@@ -171,3 +177,22 @@ def test_p_values_of_sound_runs_are_uniform(seed: int) -> None:
         check = goodness_of_fit(Tally.of(dict(zip(PMF_2D6, table.tolist(), strict=True))), PMF_2D6)
         p_values.append(check.p_value)
     assert stats.kstest(p_values, "uniform").pvalue > 1e-6
+
+
+def enumerated(counts: list[int], pmf: PMF) -> tuple[float, float]:
+    """Both tails by brute force, over all tables and in fractions."""
+    n = sum(counts)
+
+    def statistic(table: Sequence[int]) -> Fraction:
+        return sum((Fraction(o * o) / pmf[x] for o, x in zip(table, pmf, strict=True)), Fraction(0))
+
+    observed, right, left = statistic(counts), Fraction(0), Fraction(0)
+    for chosen in combinations_with_replacement(range(len(pmf)), n):
+        table = [chosen.count(i) for i in range(len(pmf))]
+        ways = math.factorial(n) // math.prod(map(math.factorial, table))
+        mass = ways * math.prod(
+            (pmf[x] ** o for o, x in zip(table, pmf, strict=True)), start=Fraction(1)
+        )
+        right += mass if statistic(table) >= observed else 0
+        left += mass if statistic(table) <= observed else 0
+    return float(right), float(left)

@@ -1,0 +1,128 @@
+"""Monte Carlo tails of Pearson's statistic: tables drawn from the law, in the same order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicesim.cells import Table, ratio
+
+PMethod = Literal["asymptotic", "exact", "monte carlo"]
+Floats = NDArray[np.float64]
+
+_REPLICATES: Final = 9_999
+# Draws that take about two seconds, spent only on what may have to raise the alarm.
+_DRAWS: Final = 4 * 10**7
+_CHUNK: Final = 5 * 10**6
+# A trial that is drawn alone and sorted takes as long as so many cells.
+_SORTING: Final = 20
+# Statistics this close are equal, but for rounding.
+_ROUNDING: Final = 1e-12
+# Batches have stream keys below the number of trials, hence below 2**63.
+_RESERVED_KEY: Final = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """Probabilities of a statistic at least as large, and at most as large.
+
+    Parameters
+    ----------
+    right, left : float
+    method : {"asymptotic", "exact", "monte carlo"}
+    standard_error : float or None
+        Of `right`, where it is a Monte Carlo estimate.
+    replicates : int or None
+        Tables that were drawn for it.
+    """
+
+    right: float
+    left: float
+    method: PMethod
+    standard_error: float | None = None
+    replicates: int | None = None
+
+
+class _Drawing:
+    """Draws tables, and orders them by what Pearson's statistic is but for constants.
+
+    With the likeliest cell apart, whose weight is m and which r of the n trials miss, that is the
+    sum of m / w O**2 over the other cells, plus r**2 - 2 n r.
+    """
+
+    def __init__(self, table: Table) -> None:
+        top = max(range(len(table)), key=table.weights.__getitem__)
+        others = sorted((i for i in range(len(table)) if i != top), key=table.weights.__getitem__)
+        weights = [table.weights[i] for i in others]
+        rest = sum(weights)
+        self._n = table.n
+        self._factors = np.minimum([ratio(table.weights[top], w) for w in weights], 1e300)
+        self._shares = np.array([w / table.total for w in weights])
+        self._conditional = np.cumsum([w / rest for w in weights])
+        self._missing = rest / table.total
+        counts = np.array([table.counts[i] for i in others], dtype=np.float64)
+        self._observed = float(self._order(counts.sum(), (counts * counts) @ self._factors))
+        self._slack = _ROUNDING * float(2 * self._n * counts.sum() + abs(self._observed))
+        single = _SORTING * (1 + self._n * self._missing)
+        self._by_cells = len(table) <= single
+        self.price = min(len(table), single)
+
+    def tails(self, replicates: int, rng: np.random.Generator) -> Tails:
+        """Estimate both tails from so many tables."""
+        above = below = 0
+        chunk = max(int(_CHUNK / self.price), 1)
+        for done in range(0, replicates, chunk):
+            drawn = self._draw(min(chunk, replicates - done), rng)
+            above += int((drawn >= self._observed - self._slack).sum())
+            below += int((drawn <= self._observed + self._slack).sum())
+        right, left = ((1 + number) / (replicates + 1) for number in (above, below))
+        error = math.sqrt(right * (1 - right) / (replicates + 1))
+        return Tails(right, left, "monte carlo", error, replicates)
+
+    def _draw(self, size: int, rng: np.random.Generator) -> Floats:
+        if self._by_cells:  # rare cells first, for which rounding would matter
+            shares = [*self._shares, 1 - self._missing]
+            tables = rng.multinomial(self._n, shares, size=size)[:, :-1].astype(np.float64)
+            return self._order(tables.sum(axis=1), (tables * tables) @ self._factors)
+        missed = rng.binomial(self._n, self._missing, size=size)
+        cells = np.searchsorted(self._conditional, rng.random(missed.sum()), side="right")
+        cells = np.minimum(cells, len(self._factors) - 1)
+        owners = np.repeat(np.arange(size), missed)
+        entries, counts = np.unique(owners * len(self._factors) + cells, return_counts=True)
+        owner, cell = np.divmod(entries, len(self._factors))
+        sums = np.bincount(owner, counts.astype(np.float64) ** 2 * self._factors[cell], size)
+        return self._order(missed, sums)
+
+    def _order(self, missed: NDArray[Any], sums: Floats) -> Floats:
+        trials = missed.astype(np.float64)
+        return sums + trials * trials - 2 * self._n * trials
+
+
+def monte_carlo_tails(table: Table, alpha: float) -> Tails:
+    """Draw tables from the law, and count those that are at least as far out.
+
+    The observed table is as likely as any drawn one to have any place in the order, hence
+    (1 + #) / (B + 1). The stream is a reserved one: the same counts have the same p-value. What may
+    have to raise the alarm is drawn anew, often enough to tell if that is affordable.
+
+    References
+    ----------
+    A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application" (1997), section 4.2.
+    """
+    stream = np.random.SeedSequence(0, spawn_key=(_RESERVED_KEY,))
+    rng = np.random.Generator(np.random.SFC64(stream))
+    drawing = _Drawing(table)
+    tails = drawing.tails(_REPLICATES, rng)
+    needed = min(math.ceil(4 / alpha), int(_DRAWS / drawing.price))
+    if tails.right <= 10 / _REPLICATES and needed > _REPLICATES:
+        tails = drawing.tails(needed - 1, rng)
+    # By Markov's inequality, since the mean of the statistic is its degrees of freedom: no number
+    # of draws could tell how absurd it is that one in a million comes three times in a row.
+    bound = table.dof / table.statistic if table.statistic else 1.0
+    if bound < tails.right:
+        return Tails(bound, tails.left, "monte carlo", 0.0, tails.replicates)
+    return tails

@@ -1,0 +1,165 @@
+"""Each outcome by itself: deviation, probability, interval, with allowance for their number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dicesim.cells import ratio
+
+Floats = NDArray[np.float64]
+
+# Where the variance is above this, the binomial distribution is taken for a normal one.
+_NORMAL: Final = 10_000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutcomeTests:
+    """What is known of several outcomes at once, an entry for each.
+
+    Parameters
+    ----------
+    p_values : ndarray of float
+        Probability of a count at least as far out, twice the smaller tail.
+    p_holm : ndarray of float
+        The same, adjusted for the number of outcomes.
+    low, high : ndarray of float
+        Ends of the simultaneous confidence intervals of the probabilities.
+    """
+
+    p_values: Floats
+    p_holm: Floats
+    low: Floats
+    high: Floats
+
+
+def simultaneous_tests(
+    counts: Sequence[int], weights: Sequence[int], n: int, total: int, alpha: float
+) -> OutcomeTests:
+    """Hold each count against its own expectation.
+
+    All statements hold together with a probability of 1 - alpha: the p-values are adjusted by
+    Holm's method, and the k intervals are Wilson's at the level 1 - alpha / k (Bonferroni).
+
+    Parameters
+    ----------
+    counts, weights : sequence of int
+        Of each outcome.
+    n, total : int
+        All trials, and the weight of all outcomes.
+    alpha : float
+        Probability of any false statement.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 6 (1979). L. A. Goodman, "On simultaneous confidence intervals for multinomial
+    proportions", Technometrics 7 (1965).
+
+    Examples
+    --------
+    >>> tests = simultaneous_tests([5_160, 4_840], [1, 1], 10_000, 2, 0.01)
+    >>> tests.p_holm.round(4), tests.low.round(4), tests.high.round(4)
+    (array([0.0028, 0.0028]), array([0.502, 0.47 ]), array([0.53 , 0.498]))
+    """
+    from scipy import special
+
+    low, high = wilson(counts, n, -float(special.ndtri(alpha / (2 * len(counts)))))
+    p_values = _two_sided(counts, weights, n, total)
+    return OutcomeTests(p_values, holm(p_values), low, high)
+
+
+def wilson(hits: ArrayLike, n: int, z: float) -> tuple[Floats, Floats]:
+    """Confidence interval of a probability, which holds for rare and for missing outcomes too.
+
+    Parameters
+    ----------
+    hits : array_like of int
+        Of `n` trials.
+    n : int
+    z : float
+        Quantile of the normal distribution.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
+    the American Statistical Association 22 (1927).
+
+    Examples
+    --------
+    >>> low, high = wilson(0, 100, 1.96)
+    >>> float(low), round(float(high), 4)
+    (0.0, 0.037)
+    """
+    share = np.asarray(hits, dtype=np.float64) / n
+    spread = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / spread
+    half = z / spread * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return (
+        np.where(share > 0, np.maximum(middle - half, 0.0), 0.0),
+        np.where(share < 1, np.minimum(middle + half, 1.0), 1.0),
+    )
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Adjust p-values for their number, by Holm's method.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def z_score(count: int, n: int, weight: int, total: int) -> float | None:
+    """Deviation of one outcome's count from its expectation, in standard deviations.
+
+    Parameters
+    ----------
+    count, n : int
+        Trials with this outcome, and all trials.
+    weight, total : int
+        The outcome's weight, and that of all outcomes.
+
+    Returns
+    -------
+    float or None
+        None where the outcome is certain.
+
+    Examples
+    --------
+    >>> z_score(5_060, 10_000, 1, 2)
+    1.2
+    """
+    if weight == total:
+        return None
+    deviation = total * count - n * weight
+    score = math.sqrt(ratio(deviation * deviation, n * weight * (total - weight)))
+    return -score if deviation < 0 else score
+
+
+def _two_sided(counts: Sequence[int], weights: Sequence[int], n: int, total: int) -> Floats:
+    """Twice the smaller tail: binomial for rare outcomes, and normal for the others."""
+    from scipy import special
+
+    pairs = list(zip(counts, weights, strict=True))
+    scores = np.array([z_score(count, n, weight, total) or 0.0 for count, weight in pairs])
+    shares = np.array([ratio(weight, total) for weight in weights])
+    p_values = 2 * special.ndtr(-np.abs(scores))
+    rare = n * shares * (1 - shares) < _NORMAL
+    hits, share = np.array(counts, dtype=np.float64)[rare], shares[rare]
+    above = np.where(hits > 0, special.bdtrc(hits - 1, n, share), 1.0)
+    p_values[rare] = 2 * np.minimum(above, special.bdtr(hits, n, share))
+    p_values[shares == 1] = 1.0
+    return np.asarray(np.minimum(p_values, 1.0))
