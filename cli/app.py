@@ -13,7 +13,7 @@ import typer
 import dicesim
 
 from . import terminal
-from .numbers import limits_from, whole_number
+from .numbers import limits_from, share, whole_number
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
 _UsageError: Any = typer.BadParameter.__base__
@@ -233,6 +233,39 @@ def bench(
         raise typer.Exit(130 if interrupt.is_set() else int(not measured.same_counts))
 
 
+@app.command()
+def power(
+    expression: Expression,
+    bias: Annotated[
+        str | None,
+        typer.Option(metavar="B", help="Bias of the likeliest outcome: 5%, 0.05 or -5%."),
+    ] = None,
+    n: Annotated[str | None, typer.Option("--n", metavar="N", help="Number of rolls.")] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(metavar="A", help="p-value below which a check of rolls raises the alarm."),
+    ] = 0.01,
+    power: Annotated[
+        str, typer.Option(metavar="P", help="Probability to find the bias: 80% or 0.8.")
+    ] = "80%",
+    as_json: Json = False,
+    limit: Limit = None,
+) -> None:
+    """Tell how many rolls show a bias, or what bias a number of rolls shows."""
+    analysis = dicesim.power(
+        expression,
+        bias=None if bias is None else share("--bias", bias),
+        n=_optional("--n", n),
+        alpha=alpha,
+        power=share("--power", power),
+        limits=limits_from(limit or []),
+    )
+    if as_json:
+        _print_json(analysis.to_dict())
+    else:
+        typer.echo(dicesim.format_power(analysis, width=terminal.width()))
+
+
 def _result_of(
     roll_all: Callable[[], dicesim.Result], notes: terminal.Notes
 ) -> tuple[dicesim.Result, dicesim.ExecutionError | None]:
@@ -332,7 +365,8 @@ def _usage_hint(error: Any) -> str:
     message = error.format_message()
     if message.startswith("No such command"):
         return (
-            "; write: dicesim run EXPRESSION, dicesim exact EXPRESSION or dicesim roll EXPRESSION"
+            "; write: dicesim run EXPRESSION, dicesim exact EXPRESSION, dicesim roll EXPRESSION "
+            "or dicesim power EXPRESSION"
         )
     if message.startswith("Got unexpected extra argument"):
         return "; put an expression with spaces in quotes: dicesim run '2d6 + 1'"

@@ -9,6 +9,7 @@ import dicesim
 
 _LONGEST = 80
 _NUMBER = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_SHARE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 
 
 def whole_number(option: str, text: str) -> int:
@@ -27,6 +28,27 @@ def whole_number(option: str, text: str) -> int:
     raise dicesim.ParameterError(
         f"{option}: {shown!r} is not a whole number; write it as 1000000, 1_000_000 or 1e6",
         parameter=option,
+    )
+
+
+def share(option: str, text: str) -> float:
+    """Read ``5%`` or ``0.05``.
+
+    Raises
+    ------
+    ParameterError
+        The text is no share, or could be meant as a percentage.
+    """
+    digits = text.removesuffix("%").strip()
+    if len(text) <= _LONGEST and _SHARE.fullmatch(digits):
+        value = float(digits)
+        if text.endswith("%"):
+            return value / 100
+        if abs(value) < 2:
+            return value
+    shown = text if len(text) <= _LONGEST else f"{text[:20]}..."
+    raise dicesim.ParameterError(
+        f"{option}: {shown!r} is not a share; write it as 5% or 0.05", parameter=option
     )
 
 

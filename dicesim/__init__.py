@@ -58,8 +58,10 @@ if TYPE_CHECKING:
     from dicesim.notation import parse as parse
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
+    from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
     from dicesim.report import (
         format_exact as format_exact,
+        format_power as format_power,
         format_rate as format_rate,
         format_roll as format_roll,
         format_run as format_run,
@@ -117,7 +119,8 @@ _HOMES = {
     "notation": "parse",
     "plan": "Plan fresh_seed",
     "pmf": "PMF",
-    "report": "format_exact format_rate format_roll format_run",
+    "power_analysis": "PowerAnalysis power",
+    "report": "format_exact format_power format_rate format_roll format_run",
     "result": "Estimate Result versions",
     "sampling": "Roll RolledPool",
     "simulation": "Progress roll roll_dice run",

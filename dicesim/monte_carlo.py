@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ Floats = NDArray[np.float64]
 _REPLICATES: Final = 9_999
 # Draws that take about two seconds, spent only on what may have to raise the alarm.
 _DRAWS: Final = 4 * 10**7
-_CHUNK: Final = 5 * 10**6
+_CHUNK: Final = 10**6
 # A trial that is drawn alone and sorted takes as long as so many cells.
 _SORTING: Final = 20
 # Statistics this close are equal, but for rounding.
 _ROUNDING: Final = 1e-12
+# Squares of counts times this stay within floating point.
+_GREATEST_FACTOR: Final = 1e250
 # Batches have stream keys below the number of trials, hence below 2**63.
 _RESERVED_KEY: Final = 2**64 - 1
 
@@ -60,11 +62,13 @@ class _Drawing:
         weights = [table.weights[i] for i in others]
         rest = sum(weights)
         self._n = table.n
-        self._factors = np.minimum([ratio(table.weights[top], w) for w in weights], 1e300)
+        self._factors = np.minimum(
+            [ratio(table.weights[top], w) for w in weights], _GREATEST_FACTOR
+        )
         self._shares = np.array([w / table.total for w in weights])
         self._conditional = np.cumsum([w / rest for w in weights])
         self._missing = rest / table.total
-        counts = np.array([table.counts[i] for i in others], dtype=np.float64)
+        counts = np.array([float(table.counts[i]) for i in others])
         self._observed = float(self._order(counts.sum(), (counts * counts) @ self._factors))
         self._slack = _ROUNDING * float(2 * self._n * counts.sum() + abs(self._observed))
         single = _SORTING * (1 + self._n * self._missing)
@@ -86,7 +90,8 @@ class _Drawing:
     def _draw(self, size: int, rng: np.random.Generator) -> Floats:
         if self._by_cells:  # rare cells first, for which rounding would matter
             shares = [*self._shares, 1 - self._missing]
-            tables = rng.multinomial(self._n, shares, size=size)[:, :-1].astype(np.float64)
+            drawn = rng.multinomial(self._n, shares, size=size)
+            tables: Floats = drawn[:, :-1].astype(np.float64)
             return self._order(tables.sum(axis=1), (tables * tables) @ self._factors)
         missed = rng.binomial(self._n, self._missing, size=size)
         cells = np.searchsorted(self._conditional, rng.random(missed.sum()), side="right")
@@ -95,11 +100,10 @@ class _Drawing:
         entries, counts = np.unique(owners * len(self._factors) + cells, return_counts=True)
         owner, cell = np.divmod(entries, len(self._factors))
         sums = np.bincount(owner, counts.astype(np.float64) ** 2 * self._factors[cell], size)
-        return self._order(missed, sums)
+        return self._order(missed.astype(np.float64), sums.astype(np.float64))
 
-    def _order(self, missed: NDArray[Any], sums: Floats) -> Floats:
-        trials = missed.astype(np.float64)
-        return sums + trials * trials - 2 * self._n * trials
+    def _order(self, missed: Floats, sums: Floats) -> Floats:
+        return sums + missed * missed - 2 * self._n * missed
 
 
 def monte_carlo_tails(table: Table, alpha: float) -> Tails:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,60 +17,49 @@ Floats = NDArray[np.float64]
 _NORMAL: Final = 10_000.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OutcomeTests:
-    """What is known of several outcomes at once, an entry for each.
-
-    Parameters
-    ----------
-    p_values : ndarray of float
-        Probability of a count at least as far out, twice the smaller tail.
-    p_holm : ndarray of float
-        The same, adjusted for the number of outcomes.
-    low, high : ndarray of float
-        Ends of the simultaneous confidence intervals of the probabilities.
-    """
-
-    p_values: Floats
-    p_holm: Floats
-    low: Floats
-    high: Floats
-
-
-def simultaneous_tests(
-    counts: Sequence[int], weights: Sequence[int], n: int, total: int, alpha: float
-) -> OutcomeTests:
-    """Hold each count against its own expectation.
-
-    All statements hold together with a probability of 1 - alpha: the p-values are adjusted by
-    Holm's method, and the k intervals are Wilson's at the level 1 - alpha / k (Bonferroni).
+def adjusted_p_values(counts: Sequence[int], weights: Sequence[int], n: int, total: int) -> Floats:
+    """Hold each count against its own expectation, with allowance for their number.
 
     Parameters
     ----------
     counts, weights : sequence of int
-        Of each outcome.
+        Of each outcome; a weight of 0 is that of an outcome that cannot occur.
     n, total : int
         All trials, and the weight of all outcomes.
-    alpha : float
-        Probability of any false statement.
 
-    References
-    ----------
-    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-    Statistics 6 (1979). L. A. Goodman, "On simultaneous confidence intervals for multinomial
-    proportions", Technometrics 7 (1965).
+    Returns
+    -------
+    ndarray of float
+        Probability of a count at least as far out, twice the smaller tail, adjusted by Holm's
+        method: that any sound outcome is below a level has at most that probability.
 
     Examples
     --------
-    >>> tests = simultaneous_tests([5_160, 4_840], [1, 1], 10_000, 2, 0.01)
-    >>> tests.p_holm.round(4), tests.low.round(4), tests.high.round(4)
-    (array([0.0028, 0.0028]), array([0.502, 0.47 ]), array([0.53 , 0.498]))
+    >>> adjusted_p_values([5_160, 4_840], [1, 1], 10_000, 2).round(4)
+    array([0.0028, 0.0028])
+    """
+    return holm(_two_sided(counts, weights, n, total))
+
+
+def simultaneous_intervals(counts: Sequence[int], n: int, alpha: float) -> tuple[Floats, Floats]:
+    """Confidence intervals of several probabilities, which hold together.
+
+    Each of the k is Wilson's at the level 1 - alpha / k, by Bonferroni's inequality.
+
+    References
+    ----------
+    L. A. Goodman, "On simultaneous confidence intervals for multinomial proportions",
+    Technometrics 7 (1965).
+
+    Examples
+    --------
+    >>> low, high = simultaneous_intervals([5_160, 4_840], 10_000, 0.01)
+    >>> low.round(4), high.round(4)
+    (array([0.502, 0.47 ]), array([0.53 , 0.498]))
     """
     from scipy import special
 
-    low, high = wilson(counts, n, -float(special.ndtri(alpha / (2 * len(counts)))))
-    p_values = _two_sided(counts, weights, n, total)
-    return OutcomeTests(p_values, holm(p_values), low, high)
+    return wilson(counts, n, -float(special.ndtri(alpha / (2 * len(counts)))))
 
 
 def wilson(hits: ArrayLike, n: int, z: float) -> tuple[Floats, Floats]:
@@ -109,6 +97,11 @@ def wilson(hits: ArrayLike, n: int, z: float) -> tuple[Floats, Floats]:
 def holm(p_values: ArrayLike) -> Floats:
     """Adjust p-values for their number, by Holm's method.
 
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 6 (1979).
+
     Examples
     --------
     >>> holm([0.01, 0.04, 0.03])
@@ -130,7 +123,7 @@ def z_score(count: int, n: int, weight: int, total: int) -> float | None:
     count, n : int
         Trials with this outcome, and all trials.
     weight, total : int
-        The outcome's weight, and that of all outcomes.
+        The outcome's weight, positive, and that of all outcomes.
 
     Returns
     -------
@@ -153,8 +146,8 @@ def _two_sided(counts: Sequence[int], weights: Sequence[int], n: int, total: int
     """Twice the smaller tail: binomial for rare outcomes, and normal for the others."""
     from scipy import special
 
-    pairs = list(zip(counts, weights, strict=True))
-    scores = np.array([z_score(count, n, weight, total) or 0.0 for count, weight in pairs])
+    pairs = zip(counts, weights, strict=True)
+    scores = np.array([(z_score(count, n, w, total) if w else 0.0) or 0.0 for count, w in pairs])
     shares = np.array([ratio(weight, total) for weight in weights])
     p_values = 2 * special.ndtr(-np.abs(scores))
     rare = n * shares * (1 - shares) < _NORMAL

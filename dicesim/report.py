@@ -8,11 +8,14 @@ from typing import Final
 
 from dicesim.drawing import bar, bins
 from dicesim.expression import Expression
-from dicesim.outcome_tests import z_score
+from dicesim.notation import parse
+from dicesim.outcome_tests import adjusted_p_values, z_score
 from dicesim.pmf import PMF
+from dicesim.power_analysis import PowerAnalysis
 from dicesim.result import Result
 from dicesim.sampling import Roll
-from dicesim.validation import Check
+from dicesim.validation import ALARM, Check
+from dicesim.verdicts import percent
 from dicesim.wording import describe, unparse
 
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -122,6 +125,48 @@ def format_roll(roll: Roll) -> str:
     return f"{unparse(roll.expression)}: {shown}{' ' if shown else ''}= {roll.total:,}"
 
 
+def format_power(analysis: PowerAnalysis, *, width: int = 80) -> str:
+    """Say how many rolls show which bias, and how surely.
+
+    Parameters
+    ----------
+    analysis : PowerAnalysis
+    width : int, optional
+        Columns of the terminal.
+
+    Returns
+    -------
+    str
+    """
+    return "\n".join(
+        [
+            *_wrap(heading(parse(analysis.expression)), width),
+            "",
+            *_wrap(_power(analysis), width),
+            *_wrap(
+                f"chi-square test on {analysis.dof:,} dof, alarm below p = {analysis.alpha:g} "
+                f"(a run has {ALARM:g}); effect size w = {analysis.effect_size:.2g}",
+                width,
+            ),
+        ]
+    )
+
+
+def _power(analysis: PowerAnalysis) -> str:
+    rolls, sure = _count(analysis.n, "roll"), f"with a probability of {analysis.power:.1%}"
+    if analysis.found != "bias":
+        bias = f"{analysis.outcome} by {_signed(analysis.bias)} of its share"
+        return f"{rolls} would show a bias of {bias} {sure}"
+    if analysis.bias > max(1, 1 / analysis.probability - 1):
+        return f"{rolls} would show no bias of {analysis.outcome}, however large, {sure}"
+    bias = f"{analysis.outcome} by {percent(analysis.bias)} of its share, either way,"
+    return f"{rolls} would show a bias of {bias} {sure}"
+
+
+def _signed(share: float) -> str:
+    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
+
+
 def heading(expression: Expression) -> str:
     """Say what was understood: canonical notation, and the same in words."""
     return f"{unparse(expression)}: {describe(expression)}"
@@ -173,11 +218,31 @@ def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> 
         for count, share in zip(grouped, shares, strict=True)
     ]
     expected = [share / pmf.total for share in shares]
+    stars = _stars(result, grouped, shares)
     columns += [
         ("expected", [_share(share) for share in expected]),
-        ("z", ["" if score is None else f"{score:+.2f}" for score in scores]),
+        ("z", _scores(scores, stars)),
     ]
-    return _table(columns, [count / n for count in grouped], expected, width, ascii_only)
+    lines = _table(columns, [count / n for count in grouped], expected, width, ascii_only)
+    if any(stars):
+        lines.append(f"* off beyond chance, all {len(rows)} rows allowed for (Holm's method)")
+    return lines
+
+
+def _stars(result: Result, counts: list[int], weights: list[int]) -> list[bool]:
+    """Tell which rows deviate by themselves, where the whole does."""
+    if not (result.pmf and result.check and result.check.verdict == "deviates"):
+        return [False] * len(counts)
+    p_holm = adjusted_p_values(counts, weights, result.n, result.pmf.total)
+    return [bool(p < result.check.alpha) for p in p_holm]
+
+
+def _scores(scores: list[float | None], stars: list[bool]) -> list[str]:
+    room = " " if any(stars) else ""
+    return [
+        ("" if score is None else f"{score:+.2f}") + ("*" if star else room)
+        for score, star in zip(scores, stars, strict=True)
+    ]
 
 
 def _fractions(pmf: PMF, rows: list[slice], width: int) -> list[Column]:
@@ -236,17 +301,45 @@ def _verdict(result: Result) -> list[str]:
 
 
 def _check_lines(check: Check) -> list[str]:
-    """Put a check into lines: the statistic where there is one, and the verdict."""
+    """Put a check into lines: the statistic where there is one, the effect, and the verdict."""
     lines = []
-    if check.statistic is not None and check.p_value is not None:
-        pooled = ""
-        if any(cell.low != cell.high for cell in check.cells):
-            pooled = f" ({len(check.cells)} cells, sparse neighbours pooled)"
+    if check.statistic is not None:
+        pooled = (
+            f" ({len(check.cells):,} cells of sparse neighbours pooled)" if check.pooled else ""
+        )
         lines.append(
-            f"chi-square {check.statistic:.4g} on {check.dof} dof{pooled}, p = {check.p_value:.3g} "
+            f"chi-square {check.statistic:.4g} on {check.dof:,} dof{pooled}, {_p_value(check)} "
             f"(alarm below {check.alpha:g})"
         )
+        if check.pooled and check.unpooled_statistic is not None:
+            unpooled = f"chi-square {check.unpooled_statistic:.4g} on {check.unpooled_dof:,} dof"
+            lines.append(f"unpooled {unpooled}, where the chi-square distribution does not hold")
+        lines.append(_effect(check))
     return [*lines, f"{check.verdict}: {check.explanation}"]
+
+
+def _p_value(check: Check) -> str:
+    """Show the p-value and how it was found; the left tail where that raised the alarm."""
+    shown = f"p = {check.p_value:.3g}"
+    if check.p_value == 0 and check.log10_p is not None:
+        shown = f"p = 10^{check.log10_p:,.0f}"
+    if check.p_method == "exact":
+        shown = f"exact {shown}"
+    if check.p_standard_error is not None:
+        error = f" ± {check.p_standard_error:.1g}" if check.p_standard_error else ""
+        shown += f"{error}, {check.replicates:,} tables drawn"
+    if check.verdict == "suspiciously good":
+        shown += f", left tail {check.p_left:.2g}"
+    return shown
+
+
+def _effect(check: Check) -> str:
+    """Show Cohen's w, to which chance adds, and what it may be without."""
+    size = f"effect size w = {check.effect_size:.2g}"
+    if check.effect_interval is None:
+        return size
+    low, high = check.effect_interval
+    return f"{size}; less chance, {low:.2g} to {high:.2g} (95 % interval)"
 
 
 def _rate(result: Result) -> str:

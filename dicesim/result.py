@@ -18,7 +18,12 @@ from dicesim._version import __version__
 from dicesim.choices import Aggregation, StartMethod, require_between
 from dicesim.condition import Condition
 from dicesim.drawing import bins, csv_text, svg_histogram
-from dicesim.outcome_tests import wilson, z_score
+from dicesim.outcome_tests import (
+    adjusted_p_values,
+    simultaneous_intervals,
+    wilson,
+    z_score,
+)
 from dicesim.plan import Plan
 from dicesim.pmf import PMF, quantile
 from dicesim.tally import Tally
@@ -26,6 +31,7 @@ from dicesim.validation import ALARM, Check, goodness_of_fit
 from dicesim.wording import describe, unparse
 
 SCHEMA: Final = "dicesim.run/1"
+_TESTED: Final = ("p_holm", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +248,27 @@ class Result:
 
     @property
     def outcomes(self) -> list[dict[str, Any]]:
-        """A row for each outcome of the support."""
-        return [self._row(outcome) for outcome in self.support]
+        """A row for each outcome of the support.
+
+        With what each outcome says by itself when all of them are looked at: its p-value, adjusted
+        by Holm's method, and Wilson intervals that hold together at the level 1 - alpha.
+        """
+        support, pmf = self.support, self.pmf
+        counts = [self._counts[outcome] for outcome in support]
+        columns: dict[str, list[float]] = {}
+        if self.n and pmf:
+            weights = [pmf.weight(outcome) for outcome in support]
+            columns["p_holm"] = adjusted_p_values(counts, weights, self.n, pmf.total).tolist()
+        if self.n:
+            low, high = simultaneous_intervals(counts, self.n, self.alpha)
+            columns |= {"low": low.tolist(), "high": high.tolist()}
+        return [
+            {
+                **self._row(outcome),
+                **{name: columns[name][i] if name in columns else None for name in _TESTED},
+            }
+            for i, outcome in enumerate(support)
+        ]
 
     def _row(self, outcome: int) -> dict[str, Any]:
         count, weight = self._counts[outcome], 0

@@ -9,7 +9,7 @@ from typing import Final
 
 from dicesim.cells import ratio
 from dicesim.effect_size import bias_of, enough_trials
-from dicesim.outcome_tests import simultaneous_tests, z_score
+from dicesim.outcome_tests import adjusted_p_values, z_score
 from dicesim.pmf import PMF
 
 # A test that would miss even a doubling of the likeliest outcome has nothing to say.
@@ -58,7 +58,7 @@ def say_impossible(impossible: list[int], words: Words) -> str:
 
 def say_more(n: int, pmf: PMF, alpha: float, words: Words) -> str:
     """Say that the trials were too few, and how many would do."""
-    enough = enough_trials(n, pmf, alpha, GREATEST_BIAS)
+    enough = _rounded_up(enough_trials(n, pmf, alpha, GREATEST_BIAS))
     trials = f"1 {words.trial} is" if n == 1 else f"{n:,} {words.trial}s are"
     return (
         f"no alarm, but {trials} too few to show even a doubling of the likeliest "
@@ -88,17 +88,18 @@ def say_deviation(
     words : Words
     """
     found = [counts.get(outcome, 0) for outcome in pmf.outcomes]
-    tests = simultaneous_tests(found, pmf.weights, n, pmf.total, alpha)
+    p_holm = adjusted_p_values(found, pmf.weights, n, pmf.total)
     scores = [
         abs(z_score(count, n, weight, pmf.total) or 0.0)
         for count, weight in zip(found, pmf.weights, strict=True)
     ]
     order = sorted(range(len(pmf)), key=lambda i: -scores[i])
-    beyond = [i for i in order if tests.p_holm[i] < alpha]
+    beyond = [i for i in order if p_holm[i] < alpha]
 
     def change(place: int) -> str:
         share = ratio(found[place] * pmf.total, n * pmf.weights[place]) - 1
-        return f"{words.name(pmf.outcomes[place])} by {share:+.2%}"
+        sign = "-" if share < 0 else "+"
+        return f"{words.name(pmf.outcomes[place])} by {sign}{percent(abs(share))}"
 
     shares = ", ".join(map(change, (beyond or order)[:_NAMED]))
     which = f"no single {words.outcome} is off beyond chance, most of all"
@@ -117,6 +118,12 @@ def _size(pmf: PMF, effect: tuple[float, float, float], tolerance: float, words:
     middle, _, high = (bias_of(w, pmf) for w in effect)
     alone = f"as large as {words.name(pmf.likeliest)} alone off by {percent(middle)}"
     return f"detectable but negligible: {alone}" if high < tolerance else f"in all {alone}"
+
+
+def _rounded_up(number: int) -> int:
+    """Three digits and zeros, as befits an advice."""
+    unit = int(10 ** max(len(str(number)) - 3, 0))
+    return -(-number // unit) * unit
 
 
 def percent(share: float) -> str:

@@ -66,6 +66,7 @@ ORDER = [
     "small_samples",
     "verdicts",
     "validation",
+    "power_analysis",
     "result",
     "measurement",
     "simulation",

@@ -124,7 +124,9 @@ def test_the_json_form() -> None:
     assert document["versions"]["numpy"] == np.__version__
     assert sum(row["count"] for row in document["outcomes"]) == document["n"]
     first = document["outcomes"][0]
-    assert list(first) == ["outcome", "count", "observed", "expected", "exact", "z"]
+    assert list(first) == [
+        "outcome", "count", "observed", "expected", "exact", "z", "p_holm", "low", "high",
+    ]  # fmt: skip
     assert (first["outcome"], first["exact"], first["expected"]) == (2, "1/36", 1 / 36)
     assert first["observed"] == first["count"] / 10_000
     assert document["check"]["verdict"] == "consistent"

@@ -69,7 +69,7 @@ def test_verdicts() -> None:
     assert not fine.alarm
     off = goodness_of_fit(Tally.of({0: 52_000, 1: 48_000}), COIN)
     assert off.verdict == "deviates"
-    assert "0 by +4.00%" in off.explanation
+    assert "0 by +4.0 %" in off.explanation
     assert off.alarm
     good = goodness_of_fit(
         Tally.of({x: 10**6 * w for x, w in zip(PMF_2D6, PMF_2D6.weights, strict=True)}), PMF_2D6
