@@ -154,5 +154,4 @@ def _two_sided(counts: Sequence[int], weights: Sequence[int], n: int, total: int
     hits, share = np.array(counts, dtype=np.float64)[rare], shares[rare]
     above = np.where(hits > 0, special.bdtrc(hits - 1, n, share), 1.0)
     p_values[rare] = 2 * np.minimum(above, special.bdtr(hits, n, share))
-    p_values[shares == 1] = 1.0
     return np.asarray(np.minimum(p_values, 1.0))
