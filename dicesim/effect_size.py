@@ -95,14 +95,28 @@ def weight_around_likeliest(members: Sequence[range], pmf: PMF) -> int:
     return next(weight_of(places, pmf) for places in members if place in places)
 
 
-def enough_trials(n: int, pmf: PMF, alpha: float, bias: float, power: float = POWER) -> int:
+def enough_trials(
+    n: int,
+    pmf: PMF,
+    alpha: float,
+    bias: float,
+    power: float = POWER,
+    *,
+    precision: float = 0.0,
+) -> int:
     """Find the least number of trials above `n` that fills two cells and would show a bias.
+
+    Or one that is greater by a share of at most `precision`, which is found sooner.
 
     Examples
     --------
     >>> enough_trials(0, PMF(dict.fromkeys(range(1, 7), 1)), 0.05, 0.05)
     25656
     """
+    effect = effect_of(bias, pmf)
+    unpooled = math.ceil(noncentrality_for(power, len(pmf) - 1, alpha) / (effect * effect))
+    if unpooled * min(pmf.weights) >= LEAST_EXPECTED * pmf.total:
+        return max(unpooled, n + 1)
 
     def shows(trials: int) -> bool:
         members = choose_cells(trials, pmf)
@@ -114,7 +128,7 @@ def enough_trials(n: int, pmf: PMF, alpha: float, bias: float, power: float = PO
     high = low = max(n + 1, -(-LEAST_EXPECTED * pmf.total // evenest))
     while not shows(high):
         low, high = high, 2 * high
-    while low < high:
+    while high - low > precision * high:
         middle = (low + high) // 2
         low, high = (low, middle) if shows(middle) else (middle + 1, high)
     return high

@@ -257,7 +257,7 @@ def _test(
         p_method=tails.method,
         p_standard_error=tails.standard_error,
         replicates=tails.replicates,
-        unpooled_statistic=single.statistic,
+        unpooled_statistic=statistic if single is table else single.statistic,
         unpooled_dof=single.dof,
         effect_interval=interval,
     )

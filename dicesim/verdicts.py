@@ -58,7 +58,7 @@ def say_impossible(impossible: list[int], words: Words) -> str:
 
 def say_more(n: int, pmf: PMF, alpha: float, words: Words) -> str:
     """Say that the trials were too few, and how many would do."""
-    enough = _rounded_up(enough_trials(n, pmf, alpha, GREATEST_BIAS))
+    enough = _rounded_up(enough_trials(n, pmf, alpha, GREATEST_BIAS, precision=0.002))
     trials = f"1 {words.trial} is" if n == 1 else f"{n:,} {words.trial}s are"
     return (
         f"no alarm, but {trials} too few to show even a doubling of the likeliest "
