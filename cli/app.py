@@ -13,7 +13,9 @@ import typer
 import dicesim
 
 from . import terminal
+from .checking import check
 from .numbers import limits_from, share, whole_number
+from .options import All, Json, Quiet, one_of
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
 _UsageError: Any = typer.BadParameter.__base__
@@ -36,9 +38,7 @@ Workers = Annotated[
 StartMethod = Annotated[
     dicesim.StartMethod | None, typer.Option(help="How worker processes are started.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
-All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
 Limit = Annotated[
     list[str] | None,
     typer.Option(
@@ -92,9 +92,7 @@ def run(
     ] = "SFC64",
     as_json: Json = False,
     as_csv: Csv = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print lines of outcome and count.")
-    ] = False,
+    quiet: Quiet = False,
     show_all: All = False,
     trace: Annotated[
         bool, typer.Option("--trace", help="Tell on stderr where each batch was rolled.")
@@ -108,7 +106,7 @@ def run(
     limit: Limit = None,
 ) -> None:
     """Roll an expression many times and check the counts."""
-    _one_of(as_json=as_json, as_csv=as_csv, quiet=quiet)
+    one_of(as_json=as_json, as_csv=as_csv, quiet=quiet)
     notes = terminal.Notes()
 
     def roll_all() -> dicesim.Result:
@@ -151,7 +149,7 @@ def exact(
     limit: Limit = None,
 ) -> None:
     """Print the exact odds of an expression."""
-    _one_of(as_json=as_json, as_csv=as_csv)
+    one_of(as_json=as_json, as_csv=as_csv)
     tree = dicesim.parse(expression)
     pmf = _exact(tree, limits_from(limit or []))
     for caveat in dicesim.caveats(tree):
@@ -220,7 +218,7 @@ def bench(
                 rng=_optional("--seed", seed),
                 workers=_optional("--workers", workers),
                 start_method=start_method,
-                progress=notes.measuring,
+                progress=lambda way: notes.status(f"measuring {way}"),
                 cancel=interrupt,
                 limits=limits_from(limit or []),
             )
@@ -266,6 +264,9 @@ def power(
         typer.echo(dicesim.format_power(analysis, width=terminal.width()))
 
 
+app.command()(check)
+
+
 def _result_of(
     roll_all: Callable[[], dicesim.Result], notes: terminal.Notes
 ) -> tuple[dicesim.Result, dicesim.ExecutionError | None]:
@@ -300,14 +301,6 @@ def _strict_code(result: dicesim.Result, notes: terminal.Notes) -> int:
 
 def _optional(option: str, text: str | None) -> int | None:
     return None if text is None else whole_number(option, text)
-
-
-def _one_of(**forms: bool) -> None:
-    if sum(forms.values()) > 1:
-        options = " and ".join(f"--{name.removeprefix('as_')}" for name in forms if forms[name])
-        raise dicesim.ParameterError(
-            f"{options} exclude each other; choose one", parameter="format"
-        )
 
 
 def _print_result(
@@ -368,6 +361,8 @@ def _usage_hint(error: Any) -> str:
             "; write: dicesim run EXPRESSION, dicesim exact EXPRESSION, dicesim roll EXPRESSION "
             "or dicesim power EXPRESSION"
         )
+    if "'--against'" in message:
+        return "; write the law of each column, such as --against 1d6"
     if message.startswith("Got unexpected extra argument"):
         return "; put an expression with spaces in quotes: dicesim run '2d6 + 1'"
     return ""

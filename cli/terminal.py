@@ -96,10 +96,10 @@ class Notes:
             text += f"  {dicesim.format_rate(rate)}  {_duration(left)} left"
         self._draw(text)
 
-    def measuring(self, way: str) -> None:
-        """Draw what is being measured, on a terminal."""
+    def status(self, text: str) -> None:
+        """Draw a line that the next one takes away, on a terminal."""
         if self._stream.isatty():
-            self._draw(f"measuring {way}")
+            self._draw(text)
 
     def trace(self, record: dicesim.BatchRecord) -> None:
         """Print where a batch was rolled."""

@@ -18,6 +18,7 @@ from dicesim._version import __version__
 
 if TYPE_CHECKING:
     from dicesim.cells import Cell as Cell
+    from dicesim.checking import check as check, check_file as check_file
     from dicesim.choices import (
         AGGREGATIONS as AGGREGATIONS,
         BIT_GENERATORS as BIT_GENERATORS,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         StartMethod as StartMethod,
     )
     from dicesim.condition import Condition as Condition
+    from dicesim.dependence import IndependenceTest as IndependenceTest
     from dicesim.dice import Dice as Dice, Group as Group
     from dicesim.distribution import exact as exact
     from dicesim.errors import (
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         LimitError as LimitError,
         NotationError as NotationError,
         ParameterError as ParameterError,
+        RecordError as RecordError,
     )
     from dicesim.execution import BatchRecord as BatchRecord
     from dicesim.expression import Constant as Constant, Expression as Expression
@@ -59,6 +62,12 @@ if TYPE_CHECKING:
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
     from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
+    from dicesim.recorded import (
+        JointTest as JointTest,
+        Margin as Margin,
+        RecordedCheck as RecordedCheck,
+    )
+    from dicesim.recorded_report import format_check as format_check, format_look as format_look
     from dicesim.report import (
         format_exact as format_exact,
         format_power as format_power,
@@ -89,7 +98,12 @@ if TYPE_CHECKING:
         Quotient as Quotient,
         Sum as Sum,
     )
-    from dicesim.validation import Check as Check, goodness_of_fit as goodness_of_fit
+    from dicesim.validation import (
+        RECORDED_ALARM as RECORDED_ALARM,
+        Check as Check,
+        goodness_of_fit as goodness_of_fit,
+    )
+    from dicesim.watching import Look as Look, watch as watch
     from dicesim.wording import (
         caveats as caveats,
         describe as describe,
@@ -104,11 +118,14 @@ _HOMES = {
         "Aggregation BitGeneratorName ExecutorName Method StartMethod"
     ),
     "cells": "Cell",
+    "checking": "check check_file",
     "condition": "Condition",
+    "dependence": "IndependenceTest",
     "dice": "Dice Group",
     "distribution": "exact",
     "errors": (
-        "DicesimError ExactUnavailable ExecutionError LimitError NotationError ParameterError"
+        "DicesimError ExactUnavailable ExecutionError LimitError NotationError ParameterError "
+        "RecordError"
     ),
     "execution": "BatchRecord",
     "expression": "Constant Expression",
@@ -121,6 +138,8 @@ _HOMES = {
     "pmf": "PMF",
     "power_analysis": "PowerAnalysis power",
     "report": "format_exact format_power format_rate format_roll format_run",
+    "recorded": "JointTest Margin RecordedCheck",
+    "recorded_report": "format_check format_look",
     "result": "Estimate Result versions",
     "sampling": "Roll RolledPool",
     "simulation": "Progress roll roll_dice run",
@@ -128,7 +147,8 @@ _HOMES = {
     "timing": "benchmark",
     "timing_report": "format_benchmark",
     "totals": ("Comparison Conditional DiceFunction Function Let Name Negate Product Quotient Sum"),
-    "validation": "Check goodness_of_fit",
+    "validation": "RECORDED_ALARM Check goodness_of_fit",
+    "watching": "Look watch",
     "wording": "caveats describe unparse",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

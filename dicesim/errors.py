@@ -5,6 +5,7 @@
     DicesimError
     ├── NotationError      (ValueError)    the text of an expression cannot be read
     ├── ParameterError     (ValueError)    an argument or option cannot be used
+    ├── RecordError        (ValueError)    recorded rolls cannot be read, or are not of this law
     ├── LimitError         (ValueError)    work refused before the first roll
     ├── ExactUnavailable   (ValueError)    no exact distribution within the limits
     └── ExecutionError     (RuntimeError)  the run could not finish
@@ -76,6 +77,22 @@ class ParameterError(DicesimError, ValueError):
     def __init__(self, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
         self.parameter = parameter
+
+
+class RecordError(DicesimError, ValueError):
+    """Recorded rolls cannot be read, or cannot come from the law they are held against.
+
+    Parameters
+    ----------
+    message : str
+        The whole message, in one line.
+    line : int or None
+        Line of the text, or number of the roll, from 1.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class LimitError(DicesimError, ValueError):

@@ -74,6 +74,14 @@ ORDER = [
     "timing",
     "report",
     "timing_report",
+    "dependence",
+    "evidence",
+    "recording",
+    "accumulation",
+    "recorded",
+    "checking",
+    "watching",
+    "recorded_report",
 ]
 PUBLIC = sorted(set(dicesim.__all__) - {"__version__"})
 

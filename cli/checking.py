@@ -1,0 +1,90 @@
+"""The command that checks recorded rolls."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+import dicesim
+
+from . import terminal
+from .options import All, Json, Quiet, one_of
+
+
+def check(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="Rolls, one a line, or a table; - is standard input."),
+    ],
+    against: Annotated[
+        str, typer.Option(metavar="EXPRESSION", help="The law of each column, such as 1d6.")
+    ],
+    column: Annotated[
+        str | None, typer.Option(metavar="NAME|NUMBER", help="Check this column alone.")
+    ] = None,
+    counts: Annotated[
+        bool, typer.Option("--counts", help="The last column says how often each row came.")
+    ] = False,
+    alpha: Annotated[
+        float, typer.Option(metavar="A", help="Probability of an alarm if all is as it should be.")
+    ] = 0.01,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again and again while the file grows.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    show_all: All = False,
+) -> None:
+    """Check recorded rolls against a law."""
+    one_of(as_json=as_json, quiet=quiet)
+    if watch:
+        one_of(watch=True, quiet=quiet)
+        one_of(watch=True, counts=counts)
+        _watch(file, against, column, alpha, as_json)
+        return
+    result = dicesim.check_file(file, against, column=column, counts=counts, alpha=alpha)
+    if as_json:
+        typer.echo(result.to_json())
+    elif quiet:
+        rows = result.total.outcomes if result.total else []
+        typer.echo("".join(f"{row['outcome']} {row['count']}\n" for row in rows), nl=False)
+    else:
+        typer.echo(
+            dicesim.format_check(
+                result,
+                width=terminal.width(),
+                ascii_only=terminal.ascii_only(),
+                show_all=show_all,
+            )
+        )
+    raise typer.Exit(1 if result.alarm else 0)
+
+
+def _watch(file: str, against: str, column: str | None, alpha: float, as_json: bool) -> None:
+    """Look until the alarm is raised, the input ends or Ctrl-C is pressed; then say what was seen.
+
+    Raises
+    ------
+    RecordError
+        There was nothing to see.
+    """
+    notes, last = terminal.Notes(), None
+    with terminal.Interrupt() as interrupt:
+        looks = dicesim.watch(file, against, column=column, alpha=alpha, stop=interrupt.is_set)
+        with closing(looks):
+            for look in looks:
+                last = look
+                notes.status(dicesim.format_look(look))
+                if look.alarm:
+                    break
+        notes.end()
+        if last is None and not interrupt.is_set():
+            raise dicesim.RecordError("nothing was rolled; write a roll at least, one a line")
+        if last is not None:
+            shown = json.dumps(last.to_dict()) if as_json else dicesim.format_look(last)
+            typer.echo(shown)
+        code = 130 if interrupt.is_set() else 0
+        raise typer.Exit(1 if last is not None and last.alarm else code)

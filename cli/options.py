@@ -1,0 +1,28 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import dicesim
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print lines of outcome and count.")]
+
+
+def one_of(**forms: bool) -> None:
+    """Refuse options that exclude each other.
+
+    Raises
+    ------
+    ParameterError
+        More than one is set.
+    """
+    if sum(forms.values()) > 1:
+        options = " and ".join(f"--{name.removeprefix('as_')}" for name in forms if forms[name])
+        raise dicesim.ParameterError(
+            f"{options} exclude each other; choose one", parameter="format"
+        )
