@@ -169,13 +169,12 @@ def contingency_test(
     pooled = np.add.reduceat(np.add.reduceat(table, starts, axis=0), starts, axis=1)
     rows = [r for r in pooled.sum(axis=1).tolist() if r]
     across = [c for c in pooled.sum(axis=0).tolist() if c]
-    dof = (len(rows) - 1) * (len(across) - 1)
-    if not dof:
+    least = min(len(rows), len(across)) - 1
+    if least < 1:
         return IndependenceTest(kind, columns)
     from scipy import special
 
-    statistic = _pearson(pooled)
-    least = min(len(rows), len(across)) - 1
+    statistic, dof = _pearson(pooled), (len(rows) - 1) * (len(across) - 1)
     effect = math.sqrt(statistic / (sum(rows) * least))
     p_value = float(special.chdtrc(dof, statistic))
     return IndependenceTest(kind, columns, statistic, dof, p_value, effect)

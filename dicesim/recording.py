@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 import numpy as np
@@ -218,13 +218,14 @@ class RollReader:
 
 def _fast(whole: bytes, layout: _Layout, line: int) -> Block | None:
     """Read a piece in which nothing but faces stands, or find that there is more."""
-    if layout.count is not None or len(layout.faces) < layout.width:
+    if layout.count is not None:
         return None
     delimiter = layout.delimiter.encode()
     lines = whole.count(b"\n")
     skeleton = whole.translate(None, b"0123456789-")
     if skeleton != (delimiter * (layout.width - 1) + b"\n") * lines:
-        return None
+        picked = _picked_from(whole, delimiter, layout)
+        return None if picked is None else _fast(picked, replace(layout, width=1, faces=(0,)), line)
     if b"-" in whole and not _signs_are_sound(whole, delimiter):
         return None
     values = np.fromstring(whole.replace(delimiter, b" "), dtype=np.int64, sep=" ")
@@ -232,7 +233,19 @@ def _fast(whole: bytes, layout: _Layout, line: int) -> Block | None:
         return None  # a field is empty
     if int(values.max()) == _INT64_MAX or int(values.min()) < -_INT64_MAX:
         return None  # a number is too long
-    return Block(values.reshape(lines, layout.width), None, range(line, line + lines))
+    rows = values.reshape(lines, layout.width)[:, layout.faces]
+    return Block(rows, None, range(line, line + lines))
+
+
+def _picked_from(whole: bytes, delimiter: bytes, layout: _Layout) -> bytes | None:
+    """Cut one column out of lines in which anything may stand, if they are all of a width."""
+    if layout.width == 1 or len(layout.faces) > 1 or b'"' in whole or delimiter == b" ":
+        return None
+    rows = [line.split(delimiter) for line in whole.splitlines()]
+    if {len(row) for row in rows} != {layout.width}:
+        return None
+    (face,) = layout.faces
+    return b"".join(row[face] + b"\n" for row in rows)
 
 
 def _signs_are_sound(whole: bytes, delimiter: bytes) -> bool:
@@ -293,7 +306,7 @@ def _picked(fields: list[str], column: str | None, line: int) -> list[int] | Non
 
 def _fields(text: str, delimiter: str) -> list[str]:
     if delimiter == " ":
-        return text.split()
+        return [field.strip('"') for field in text.split()]
     fields = text.split(delimiter)
     if '"' in text:
         fields = next(csv.reader([text], delimiter=delimiter))
@@ -301,13 +314,12 @@ def _fields(text: str, delimiter: str) -> list[str]:
 
 
 def _whole(field: str, place: int) -> int:
+    if not field:
+        raise RecordError(f"line {place}: a field is empty; write what was rolled", line=place)
     if _WHOLE.fullmatch(field):
         if len(field) < 19 or abs(int(field[:40])) <= _INT64_MAX:
             return int(field)
         problem = "is too large a number"
-    elif not field:
-        problem = "a field is empty"
-        raise RecordError(f"line {place}: {problem}; write a whole number", line=place)
     else:
         problem = "is no whole number"
     raise RecordError(

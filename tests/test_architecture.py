@@ -8,6 +8,7 @@ import inspect
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -191,7 +192,9 @@ def test_importing_costs_nothing() -> None:
     assert not {"numpy", "scipy"} & modules_after("import dicesim")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["complete"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["check", "--help"], ["complete"]], ids=" ".join
+)
 def test_help_loads_no_numpy(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Help and completion come before anything heavy."""
     if arguments == ["complete"]:
@@ -272,9 +275,41 @@ def test_the_wheel_has_all_files_of_the_tree(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == expected
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+    assert "dicesim/data/wolf.csv" in packed
+
+
+def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
+    """The published dice and the tests come with the sources."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for folder in ("dicesim", "cli", "tests", "docs"):
+        shutil.copytree(ROOT / folder, tree / folder)
+    for file in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "CHANGELOG.md"):
+        shutil.copy(ROOT / file, tree)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, tree],
+        check=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    (built,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        names = {name.split("/", 1)[-1] for name in archive.getnames()}
+    data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dicesim/data").iterdir()}
+    assert len(data) == 3
+    assert data <= names
+    assert "tests/test_recorded.py" in names
 
 
 def test_every_module_imports_alone() -> None:
     """Each module can be the first that is imported."""
     for module in ORDER:
         importlib.import_module(f"dicesim.{module}")
+
+
+def test_a_check_loads_no_heavy_module() -> None:
+    """Recorded rolls need `scipy.special` alone."""
+    file = str(ROOT / "dicesim" / "data" / "labby_2009.csv")
+    loaded = set(
+        after_command("*sys.modules", "check", file, "--against", "1d6", "--alpha", "1e-5")
+    )
+    assert "scipy.special" in loaded
+    assert not {"scipy.stats", "matplotlib", "pydantic", "rich", "multiprocessing"} & loaded
