@@ -86,7 +86,8 @@ class Digits:
             last = words
         counts = self._fold(table)
         surplus = int(counts.sum()) - size
-        np.subtract.at(counts, self._read(last)[::-1][:surplus], 1)
+        if surplus:  # the last word holds too many, and comes alone
+            np.subtract.at(counts, self._read(last)[-surplus:], 1)
         return counts
 
     def blocks(self, rng: np.random.Generator, size: int) -> Iterator[Numbers]:
@@ -108,7 +109,7 @@ class Digits:
             yield words
         while size > 0:
             words = draw(rng, size)
-            held = np.cumsum(self._digits.take(words))
+            held = np.cumsum(self._digits.take(words), dtype=np.intp)
             end = int(np.searchsorted(held, size))
             yield words[:end]
             yield words[end : end + 1]
@@ -125,9 +126,9 @@ class Digits:
         return held
 
     @cached_property
-    def _digits(self) -> Numbers:
+    def _digits(self) -> NDArray[np.uint8]:
         """Digits of each word."""
-        digits = np.zeros(VALUES, dtype=np.intp)
+        digits = np.zeros(VALUES, dtype=np.uint8)
         for region in self.regions:
             digits[region.start : region.stop] = region.digits
         return digits

@@ -26,7 +26,10 @@ from dicesim.words import VALUES, Words, draw_below, draw_numbers
 Block: TypeAlias = NDArray[np.signedinteger[Any]]
 BlockType: TypeAlias = type[np.signedinteger[Any]]
 
+# Words that a trial in a mixed cell costs besides (measured).
 _MIXED: Final = 1.5
+# Open trials that go on at once.
+_PIECE: Final = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,28 +58,36 @@ class Packing:
         occurred = self._starts[counts > 0]
         totals, counts = self.totals[occurred], counts[counts > 0]
         whole = np.searchsorted(occurred, self.closed)
-        tally = Tally(totals[:whole], counts[:whole])
-        if self.rest is not None:
-            opened = zip(totals[whole:].tolist(), counts[whole:].tolist(), strict=True)
-            for so_far, number in opened:
-                more = self.rest.counts(rng, number)
-                tally += Tally(more.outcomes + so_far, more.counts)
-        return tally
+        opened = np.repeat(totals[whole:], counts[whole:])
+        return Tally.sum(
+            [Tally(totals[:whole], counts[:whole]), *map(bincount, self._go_on(rng, opened))]
+        )
 
     def blocks(self, rng: np.random.Generator, size: int) -> Iterator[Integers]:
-        """Yield the totals of `size` trials, the same that `counts` counts."""
+        """Yield the totals of `size` trials, the same that `counts` counts, in an order of its own.
+
+        Trials that take another number come last, by what they have come to so far.
+        """
         opened = Tally.of({})
         for slots in self._slots(rng, size):
             if self.rest is not None:
                 opened += bincount(self.totals[slots[slots >= self.closed]])
                 slots = slots[slots < self.closed]
             yield self.totals[slots]
+        yield from self._go_on(rng, np.repeat(opened.outcomes, opened.counts))
+
+    def _go_on(self, rng: np.random.Generator, so_far: Integers) -> Iterator[Integers]:
+        """Yield the totals of open trials."""
         if self.rest is not None:
-            for so_far, number in opened.counter().items():
-                yield from (block + so_far for block in self.rest.blocks(rng, number))
+            for start in range(0, len(so_far), _PIECE):
+                piece = so_far[start : start + _PIECE]
+                yield piece + self.rest.draw(rng, len(piece), np.int64)
 
     def draw(self, rng: np.random.Generator, size: int, dtype: BlockType) -> Block:
-        """Draw the totals of `size` trials, one from each word, modulo the range of a type."""
+        """Draw the totals of `size` trials one after another, modulo the range of a type.
+
+        Each takes a word of its own, so they come in the order in which they are rolled.
+        """
         share = VALUES // len(self.totals)
         words = draw_below(rng, share * len(self.totals), size)
         block = _table(self, np.dtype(dtype)).take(words)
@@ -133,7 +144,10 @@ class Packing:
         One in a mixed cell takes more: another number, and a place to count it at (measured).
         """
         cells = len(self.totals) // cell
-        return 1 / Digits(cells).per_word + _MIXED * len(self._mixed_cells(cell)) / cells
+        words = 1 / Digits(cells).per_word + _MIXED * len(self._mixed_cells(cell)) / cells
+        if self.rest is not None:
+            words += (1 - self.closed / len(self.totals)) * (1 + self.rest.cost(1))
+        return words
 
     def _mixed_cells(self, cell: int) -> Numbers:
         return np.unique(self._starts[self._starts % cell > 0] // cell)

@@ -36,7 +36,7 @@ _FEW: Final = 20
 
 
 def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
-    """Roll an expression and return the total of each trial.
+    """Roll an expression and return the totals that `counts` counts, in no order of trials.
 
     Parameters
     ----------
@@ -61,6 +61,26 @@ def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integ
         rolled[start : start + len(block)] = block
         start += len(block)
     return rolled
+
+
+def rolls(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
+    """Roll an expression and return the total of each trial, one trial after another.
+
+    Parameters
+    ----------
+    expression : Expression
+    rng : numpy.random.Generator
+    size : int
+        Number of trials.
+
+    Returns
+    -------
+    ndarray of int64, shape (size,)
+        Every element has the law of the expression by itself; the stream is another one than that
+        of `totals` and `counts`.
+    """
+    parts = [block.astype(np.int64) for block in _direct(expression, rng, size)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 def blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Integers]:

@@ -45,7 +45,7 @@ from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
 from dicesim.pmf import PMF
 from dicesim.result import Result
-from dicesim.sampling import Roll, roll_once, totals
+from dicesim.sampling import Roll, roll_once, rolls
 from dicesim.tally import Tally
 from dicesim.validation import ALARM
 from dicesim.wording import caveats
@@ -337,7 +337,7 @@ def roll(
     """
     number = 1 if size is None else size
     tree, number = _few(expression, number, limits or Limits(), "size", "batch_size")
-    rolled = totals(tree, _as_generator(rng), number)
+    rolled = rolls(tree, _as_generator(rng), number)
     return int(rolled[0]) if size is None else rolled
 
 

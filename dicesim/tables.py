@@ -9,9 +9,9 @@ outcomes; so they owe nothing to the exact engine that counts are held against.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import takewhile
+from itertools import repeat, takewhile
 from math import prod
 from typing import Final
 
@@ -32,6 +32,8 @@ from dicesim.words import REJECTION, VALUES, rejected
 _BITS: Final = 16
 # Dice in all joint outcomes that are evaluated for a table; dice with one side add no outcomes.
 _MOST_DICE: Final = 2**22
+# The highest of more dice than this is found row by row.
+_MOST_KEPT_FROM: Final = 2**10
 # Bits of two distances in one whole number.
 _WIDEST: Final = 62
 # Tables, one after another, for a chain of explosions.
@@ -85,10 +87,14 @@ def _chain(expression: Expression) -> Packing | None:
     exploded = _enumerated(Dice(1, die, (shorter, Count(condition))), size)
     opened = exploded == length
     more = (Explode(condition, limit=limit - length),) if limit > length else ()
+    try:
+        rest = pack(Dice(1, die, (*more, *after)))
+    except ParameterError:  # what is counted can come up no more
+        return None
     return Packing(
         np.concatenate((np.sort(totals[~opened]), np.sort(totals[opened]))),
         closed=int(np.count_nonzero(~opened)),
-        rest=pack(Dice(1, die, (*more, *after))),
+        rest=rest,
     )
 
 
@@ -201,7 +207,7 @@ def _terms(expression: Expression) -> Iterator[Expression]:
         case Dice(int()):
             settled = _settled(expression)
             match settled.modifiers:
-                case (Keep(end, 1),):
+                case (Keep(end, 1),) if settled.start.most <= _MOST_KEPT_FROM:
                     pieces = tuple(_pieces(settled))
                     highest = end == "highest"
                     several = len(pieces) > 1
@@ -219,10 +225,10 @@ def _pieces(dice: Dice) -> Iterator[Dice]:
     number = dice.start.most
     packing = pack(Dice(1, dice.die, dice.modifiers))
     together = number if packing is None else min(number, _best_power(packing))
-    while number:
-        together = min(number, together)
-        yield Dice(together, dice.die, dice.modifiers)
-        number -= together
+    if together:
+        yield from repeat(Dice(together, dice.die, dice.modifiers), number // together)
+        if number % together:
+            yield Dice(number % together, dice.die, dice.modifiers)
 
 
 def _best_power(packing: Packing) -> int:
@@ -263,9 +269,11 @@ def _distances(die: Die, number: int, face: int, bits: int) -> Packing:
     return Packing(np.sort(distances.min(axis=0) << bits | distances.sum(axis=0)), closed=size)
 
 
-@lru_cache(maxsize=64)
 def _settled(dice: Dice) -> Dice:
-    """Put rerolls, bounds and counts of single dice into the weights of a loaded die."""
+    """Put rerolls, bounds and counts of single dice into the weights of a loaded die.
+
+    What is rolled for the number of dice stays the same object, for a preparation knows it by that.
+    """
     first = tuple(takewhile(lambda one: isinstance(one, Reroll | Clamp), dice.modifiers))
     rest = dice.modifiers[len(first) :]
     if rest and isinstance(rest[0], Count):
@@ -279,7 +287,8 @@ def _settled(dice: Dice) -> Dice:
         return dice
 
 
-def _loaded(die: Die, modifiers: Sequence[Modifier]) -> Die | None:
+@lru_cache(maxsize=64)
+def _loaded(die: Die, modifiers: tuple[Modifier, ...]) -> Die | None:
     """Return a die that falls like one after modifiers, or None where it would take too long."""
     natural = die
     match modifiers:

@@ -56,6 +56,7 @@ def test_a_run_can_be_checked_by_a_pipe(dicesim_script: str) -> None:
         document = json.loads(done.stdout)
         assert document["n"] == 1_000_000
         result = dicesim.run("2d6", rng=1)
+        assert result.pmf is not None
         assert (
             document["check"] == dicesim.goodness_of_fit(result.tally, result.pmf, 0.01).to_dict()
         )

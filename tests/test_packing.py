@@ -137,7 +137,9 @@ def test_chains_agree_however_they_are_counted(text: str, size: int) -> None:
 )
 def test_single_dice_become_loaded(text: str, same: str) -> None:
     """What is done to each die by itself goes into the weights of its faces."""
-    settled = tables._settled(parse(text))
+    tree = parse(text)
+    assert isinstance(tree, dicesim.Dice)
+    settled = tables._settled(tree)
     assert settled == parse(same)
 
 
@@ -145,6 +147,7 @@ def test_single_dice_become_loaded(text: str, same: str) -> None:
 def test_what_rolls_later_is_left_as_it_is(text: str) -> None:
     """Dice that are rolled again later fall as they are, not as they were changed."""
     tree = parse(text)
+    assert isinstance(tree, dicesim.Dice)
     settled = tables._settled(tree)
     assert settled == tree
 
@@ -176,3 +179,33 @@ def test_all_dice_but_one_follow_the_exact_law(text: str, seed: int) -> None:
     assert tables.prepare(tree).all_but_one
     tally = counts(tree, np.random.Generator(np.random.SFC64(seed)), TRIALS)
     assert p_value(tally, dicesim.exact(tree)) > FALSE_ALARM
+
+
+@pytest.mark.parametrize("text", ["4d6kh3", "6d6", "d6!", "d20!>=2", "100d6", "4d6ro1kh3"])
+def test_each_roll_in_order_follows_the_law(text: str, seed: int) -> None:
+    """The first, and the last, of many rolls is a roll like any other."""
+    tree = parse(text)
+    rng = np.random.Generator(np.random.SFC64(seed))
+    drawn = np.array([dicesim.roll(tree, 50, rng=rng)[[0, -1]] for _ in range(2000)])
+    for column in drawn.T:
+        assert p_value(bincount(column), dicesim.exact(tree)) > FALSE_ALARM
+
+
+def test_counts_do_not_depend_on_what_was_rolled_before() -> None:
+    """Whatever was prepared earlier and forgotten since, a seed gives the same counts (L1)."""
+
+    def rolled() -> dicesim.Tally:
+        return dicesim.run("(9d7)d11+d70001*0", 20_000, rng=1, executor="serial").tally
+
+    first = rolled()
+    for sides in range(20, 90):
+        dicesim.run(f"(9d7)d{sides}", 10, rng=1)
+    dicesim.run("(9d7)d11", 10, rng=1)
+    assert rolled() == first
+
+
+def test_a_chain_whose_rest_can_count_nothing_is_rolled_die_by_die() -> None:
+    """A number between the faces is taken for one that dice may come to, until none explodes."""
+    tree = parse("d{1,3}! max=16 ==2")
+    assert pack(tree) is None
+    assert counts(tree, np.random.default_rng(1), 1000).counter() == Counter({0: 1000})

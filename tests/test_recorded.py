@@ -16,7 +16,7 @@ from scipy import stats
 import dicesim
 from dicesim import PMF
 from dicesim.dependence import classes, contingency_test, repeats_test, runs_test
-from dicesim.recorded import holm
+from dicesim.recorded import _adjusted
 
 DATA = Path(dicesim.__file__).parent / "data"
 D6 = dicesim.exact("1d6")
@@ -138,7 +138,9 @@ def test_repeats_and_runs_are_those_of_all_orders() -> None:
             np.tile(np.repeat([1, 2, 3], counts), (2000, 1)), axis=1
         )
     ]
-    assert test.expected == pytest.approx(np.mean(many), abs=5 * np.std(many) / math.sqrt(2000))
+    assert test.expected == pytest.approx(
+        np.mean(many), abs=float(5 * np.std(many) / math.sqrt(2000))
+    )
     z = (250 - np.mean(many)) / np.std(many)
     assert test.statistic == pytest.approx(z, rel=0.1)
 
@@ -150,7 +152,8 @@ def test_the_runs_test_is_that_of_wald_and_wolfowitz() -> None:
     test = runs_test([a, b], repeats, "x")
     mean = 2 * a * b / n + 1
     variance = (mean - 1) * (mean - 2) / (n - 1)
-    assert (test.observed, test.expected) == (n - repeats, pytest.approx(mean))
+    assert test.observed == n - repeats
+    assert test.expected == pytest.approx(mean)
     assert test.statistic == pytest.approx((n - repeats - mean) / math.sqrt(variance))
     corrected = (abs(n - repeats - mean) - 0.5) / math.sqrt(variance)
     assert test.p_value == pytest.approx(2 * stats.norm.sf(corrected))
@@ -192,9 +195,9 @@ def test_holm_is_that_of_the_textbook() -> None:
     """Against the definition, with ties and missing values."""
     p_values = [0.01, 0.04, 0.03, 0.005, 0.03]
     expected = [0.04, 0.09, 0.09, 0.025, 0.09]
-    assert holm(p_values) == pytest.approx(expected)
-    assert holm([None, 0.9, None, 0.8]) == [None, 1.0, None, 1.0]
-    assert holm([]) == []
+    assert _adjusted(p_values) == pytest.approx(expected)
+    assert _adjusted([None, 0.9, None, 0.8]) == [None, 1.0, None, 1.0]
+    assert _adjusted([]) == []
 
 
 @pytest.mark.parametrize("columns", [1, 3])
@@ -349,7 +352,7 @@ def test_the_json_form() -> None:
     assert document["schema"] == "dicesim.check/1"
     run = dicesim.run("1d6", 1000, rng=1).to_dict()
     assert set(document["check"]) == set(run["check"])
-    assert set(document["outcomes"][0]) == set(run["outcomes"][0])
+    assert set(document["outcomes"][0]) <= set(run["outcomes"][0])
     assert document["n"] == 12
     assert set(document) == {
         "schema", "against", "n", "ordered", "alpha", "outcomes", "check", "columns", "tests",
