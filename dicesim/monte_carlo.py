@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dicesim.cells import Table, ratio
+from dicesim.cells import FEW, Table, ratio
 
 PMethod = Literal["asymptotic", "exact", "monte carlo"]
 Floats = NDArray[np.float64]
@@ -24,6 +24,9 @@ _SORTING: Final = 20
 _ROUNDING: Final = 1e-12
 # Squares of counts times this stay within floating point.
 _GREATEST_FACTOR: Final = 1e250
+# Cells of different weights, up to which a bound is cheaper than the draws that it spares.
+_MANY: Final = 1_000
+_LEAST_MEAN: Final = 1e-250
 # Batches have stream keys below the number of trials, hence below 2**63.
 _RESERVED_KEY: Final = 2**64 - 1
 
@@ -39,7 +42,7 @@ class Tails:
     standard_error : float or None
         Of `right`, where it is a Monte Carlo estimate.
     replicates : int or None
-        Tables that were drawn for it.
+        Tables that were drawn for it; None where it is so small that a bound stands for it.
     """
 
     right: float
@@ -111,12 +114,16 @@ def monte_carlo_tails(table: Table, alpha: float) -> Tails:
 
     The observed table is as likely as any drawn one to have any place in the order, hence
     (1 + #) / (B + 1). The stream is a reserved one: the same counts have the same p-value. What may
-    have to raise the alarm is drawn anew, often enough to tell if that is affordable.
+    have to raise the alarm is drawn anew, often enough to tell if that is affordable; and what has
+    a bound far below the alarm level is not drawn at all.
 
     References
     ----------
     A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application" (1997), section 4.2.
     """
+    bound = tail_bound(table)
+    if bound < alpha / 10:
+        return Tails(bound, 1.0, "monte carlo")
     stream = np.random.SeedSequence(0, spawn_key=(_RESERVED_KEY,))
     rng = np.random.Generator(np.random.SFC64(stream))
     drawing = _Drawing(table)
@@ -124,9 +131,36 @@ def monte_carlo_tails(table: Table, alpha: float) -> Tails:
     needed = min(math.ceil(4 / alpha), int(_DRAWS / drawing.price))
     if tails.right <= 10 / _REPLICATES and needed > _REPLICATES:
         tails = drawing.tails(needed - 1, rng)
-    # By Markov's inequality, since the mean of the statistic is its degrees of freedom: no number
-    # of draws could tell how absurd it is that one in a million comes three times in a row.
-    bound = table.dof / table.statistic if table.statistic else 1.0
-    if bound < tails.right:
-        return Tails(bound, tails.left, "monte carlo", 0.0, tails.replicates)
     return tails
+
+
+def tail_bound(table: Table) -> float:
+    """Bound the right tail from above: what no number of draws could show.
+
+    Markov's inequality, since the mean of the statistic is its degrees of freedom. For few trials
+    also Chernoff's: given their sum n, counts are independent Poisson ones, which have that sum
+    with a probability above 1 / sqrt(2 pi n) exp(-1 / 12 n) (Stirling); and no count is above n.
+
+    Examples
+    --------
+    >>> die = Table(tuple(range(i, i + 1) for i in range(6)), (0,) * 5 + (30,), (1,) * 6, 30, 6)
+    >>> 6.0**-29 < tail_bound(die) < 1e-6
+    True
+    """
+    markov = table.dof / table.statistic if table.statistic else 1.0
+    if table.n > FEW or len(set(table.weights)) > _MANY:
+        return markov
+    from scipy import special
+
+    expected = [max(ratio(table.n * w, table.total), _LEAST_MEAN) for w in table.weights]
+    reached = sum(count * count / mean for count, mean in zip(table.counts, expected, strict=True))
+    means, cells = np.unique(expected, return_counts=True)
+    counts = np.arange(table.n + 1.0)
+    poisson = special.xlogy(counts, means[:, None]) - means[:, None] - special.gammaln(counts + 1)
+    squares = counts * counts / means[:, None] / reached
+    exponents = [
+        float(cells @ special.logsumexp(poisson + slope * squares, axis=1)) - slope
+        for slope in np.geomspace(1, 3_000, 60)
+    ]
+    stirling = math.log(2 * math.pi * table.n) / 2 + 1 / (12 * table.n)
+    return min(markov, math.exp(min(min(exponents) + stirling, 0.0)))

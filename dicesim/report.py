@@ -325,9 +325,10 @@ def _p_value(check: Check) -> str:
         shown = f"p = 10^{check.log10_p:,.0f}"
     if check.p_method == "exact":
         shown = f"exact {shown}"
-    if check.p_standard_error is not None:
-        error = f" ± {check.p_standard_error:.1g}" if check.p_standard_error else ""
-        shown += f"{error}, {check.replicates:,} tables drawn"
+    elif check.p_standard_error is not None:
+        shown += f" ± {check.p_standard_error:.1g}, {check.replicates:,} tables drawn"
+    elif check.p_method == "monte carlo":
+        shown = f"p below {max(check.p_value or 0.0, 1e-300):.1g}"
     if check.verdict == "suspiciously good":
         shown += f", left tail {check.p_left:.2g}"
     return shown

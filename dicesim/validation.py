@@ -77,7 +77,7 @@ class Check:
     p_standard_error : float or None
         Of a Monte Carlo p-value.
     replicates : int or None
-        Tables drawn for a Monte Carlo p-value.
+        Tables drawn for a Monte Carlo p-value; None where that is a bound, far below the level.
     unpooled_statistic : float or None
         Pearson's chi-square over single outcomes; None where it is beyond floating point.
     unpooled_dof : int

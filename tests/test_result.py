@@ -197,3 +197,49 @@ def test_a_notebook_shows_a_picture() -> None:
     assert "consistent" in html
     wide = dicesim.run("100d100", 1000, rng=1)._repr_html_()
     assert wide.count("<rect") <= 40
+
+
+def doctored(text: str, counts: dict[int, int], alpha: float = 1e-6) -> dicesim.Result:
+    """A result whose counts are others than it rolled."""
+    result = dicesim.run(text, 1000, rng=1, alpha=alpha)
+    return replace(
+        result, tally=dicesim.Tally.of(counts), plan=replace(result.plan, n=sum(counts.values()))
+    )
+
+
+def test_the_table_stars_what_deviates() -> None:
+    """Rows that are off by themselves have a star, where the whole deviates, and a line says so."""
+    loaded = doctored("d6", {1: 900, 2: 1000, 3: 1000, 4: 1000, 5: 1000, 6: 1400})
+    text = dicesim.format_run(loaded)
+    starred = [line.split()[0] for line in text.splitlines() if re.search(r"[+-]\d+\.\d\d\*", line)]
+    assert starred == ["6"]
+    assert "* off beyond chance, all 6 rows allowed for (Holm's method)" in text
+    assert "off beyond chance: 6 by +33 % of its share" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    header, *rows = text.splitlines()[3:10]
+    assert {row.index("%", row.index("%") + 1) for row in rows} == {header.index("expected") + 7}
+    assert "*" not in dicesim.format_run(RESULT)
+    rows_by_outcome = {row["outcome"]: row for row in loaded.outcomes}
+    assert rows_by_outcome[6]["p_holm"] < 1e-6 < rows_by_outcome[2]["p_holm"]
+    assert rows_by_outcome[6]["low"] > 1 / 6
+
+
+@pytest.mark.parametrize(
+    ("text", "counts", "alpha", "said"),
+    [
+        ("d6", {1: 3, 2: 9}, 0.01, "exact p = 0.0"),
+        ("d10", {1: 16, **dict.fromkeys(range(2, 11), 9)}, 0.01, "9,999 tables drawn"),
+        ("d100", {1: 100}, 1e-6, "p below 1e-144"),
+        ("2d6", {2: 10**6}, 1e-6, "p = 10^-7,60"),
+        ("d2", {1: 10**14, 2: 10**14}, 1e-6, "left tail"),
+        ("10d10", dict.fromkeys(range(40, 71), 10), 0.01, "cells of sparse neighbours pooled)"),
+        ("10d10", dict.fromkeys(range(40, 71), 10), 0.01, "unpooled chi-square"),
+    ],
+)
+def test_the_table_says_how_p_was_found(
+    text: str, counts: dict[int, int], alpha: float, said: str
+) -> None:
+    """Exactly, from drawn tables, beyond floating point, over pooled cells, and from which tail."""
+    shown = dicesim.format_run(doctored(text, counts, alpha))
+    assert said in " ".join(shown.split())
+    assert all(len(line) <= 80 for line in shown.splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,7 +15,7 @@ from scipy import stats
 import dicesim
 from dicesim import PMF, Check, Tally, goodness_of_fit
 from dicesim.cells import Table, single_outcomes, tabulate
-from dicesim.monte_carlo import monte_carlo_tails
+from dicesim.monte_carlo import monte_carlo_tails, tail_bound
 from dicesim.small_samples import binomial_tails, small_sample_tails
 
 DIE = dicesim.exact("d6")
@@ -119,8 +120,31 @@ def test_monte_carlo_is_drawn_often_enough_to_tell() -> None:
     assert check.replicates == 4 * 10**5 - 1
     assert check.p_value == 1 / (4 * 10**5)
     assert check.verdict == "deviates"
-    absurd = check_of([3, *[0] * 9], PMF({0: 1, **dict.fromkeys(range(1, 10), 10**12)}), 1e-6)
-    assert absurd.verdict == "deviates"
+    for counts, law in (([100, *[0] * 99], "d100"), ([3, *[0] * 5000], "1000d6")):
+        absurd = check_of(counts, dicesim.exact(law), 1e-6)
+        assert (absurd.verdict, absurd.p_method) == ("deviates", "monte carlo")
+        assert (absurd.replicates, absurd.p_standard_error) == (None, None)
+        assert absurd.p_value is not None
+        assert absurd.p_value < 1e-100
+        json.dumps(absurd.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ([0, 0, 0, 0, 0, 30], "d6"),
+        ([40, 0, 0, 0, 0, 0], "d6"),
+        ([10, 0, 0, 0, 2, 4, 0, 0, 0, 1, 0], "2d6"),
+        ([8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "2d6"),
+        ([0, 0, 7, 0, 0, 0, 0, 0], "d8"),
+    ],
+)
+def test_the_bound_is_one(counts: list[int], text: str) -> None:
+    """What stands for draws that nobody could make is no less than the exact tail."""
+    table = table_of(counts, dicesim.exact(text))
+    exact = small_sample_tails(table, 0.01)
+    assert exact.method == "exact"
+    assert exact.right <= tail_bound(table) < 0.05
 
 
 def test_sparse_cells_beside_a_certain_one() -> None:
