@@ -313,7 +313,7 @@ def _check_lines(check: Check) -> list[str]:
         )
         if check.pooled and check.unpooled_statistic is not None:
             unpooled = f"chi-square {check.unpooled_statistic:.4g} on {check.unpooled_dof:,} dof"
-            lines.append(f"unpooled {unpooled}, where the chi-square distribution does not hold")
+            lines.append(f"unpooled {unpooled}, too sparse for a p-value")
         lines.append(_effect(check))
     return [*lines, f"{check.verdict}: {check.explanation}"]
 

@@ -40,7 +40,7 @@ class Words:
 def say_consistent(bias: float, pmf: PMF, words: Words) -> str:
     """No alarm, and how small a bias would have raised it."""
     return (
-        f"a bias of {words.name(pmf.likeliest)} above {percent(bias)} of its share "
+        f"a bias of {_likeliest('any', pmf, words)} above {percent(bias)} of its share "
         "would have been seen"
     )
 
@@ -116,8 +116,15 @@ def say_deviation(
 def _size(pmf: PMF, effect: tuple[float, float, float], tolerance: float, words: Words) -> str:
     """Put an effect as one outcome that is off, the others giving way."""
     middle, _, high = (bias_of(w, pmf) for w in effect)
-    alone = f"as large as {words.name(pmf.likeliest)} alone off by {percent(middle)}"
+    alone = f"as large as {_likeliest('one', pmf, words)} alone off by {percent(middle)}"
     return f"detectable but negligible: {alone}" if high < tolerance else f"in all {alone}"
+
+
+def _likeliest(article: str, pmf: PMF, words: Words) -> str:
+    """Name the likeliest outcome, unless all are equally likely."""
+    if min(pmf.weights) == max(pmf.weights):
+        return f"{article} {words.outcome}"
+    return words.name(pmf.likeliest)
 
 
 def _rounded_up(number: int) -> int:

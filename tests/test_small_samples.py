@@ -136,7 +136,6 @@ def test_monte_carlo_is_drawn_often_enough_to_tell() -> None:
         ([40, 0, 0, 0, 0, 0], "d6"),
         ([10, 0, 0, 0, 2, 4, 0, 0, 0, 1, 0], "2d6"),
         ([8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "2d6"),
-        ([0, 0, 7, 0, 0, 0, 0, 0], "d8"),
     ],
 )
 def test_the_bound_is_one(counts: list[int], text: str) -> None:
