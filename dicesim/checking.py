@@ -292,7 +292,7 @@ def _rows(data: object) -> Integers:
         raise RecordError("data: rows of different lengths; write as many in each") from error
     if not array.size:
         raise RecordError("nothing was rolled; write a roll at least")
-    if array.ndim not in (1, 2) or array.shape[-1] > MOST_COLUMNS < array.ndim * 33:
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > MOST_COLUMNS):
         raise RecordError(
             f"data: an array of shape {array.shape}; write rolls in a line, or rows with at most "
             f"{MOST_COLUMNS} columns"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def without_times(text: str) -> str:
 
 
 @pytest.mark.parametrize(("page", "command", "output"), SESSIONS)
-def test_sessions_are_real(page: str, command: str, output: str, command_line: CommandLine) -> None:
-    """Every session that a page shows prints just that."""
+def test_sessions_are_real(
+    page: str, command: str, output: str, command_line: CommandLine, tmp_path: Path
+) -> None:
+    """Every session that a page shows prints just that, where the sources are."""
+    shutil.copytree(ROOT / "dicesim" / "data", tmp_path / "dicesim" / "data")
     done = command_line(*shlex.split(command))
     assert without_times(done.stdout + done.stderr) == without_times(output), page

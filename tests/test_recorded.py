@@ -139,7 +139,7 @@ def test_repeats_and_runs_are_those_of_all_orders() -> None:
         )
     ]
     assert test.expected == pytest.approx(
-        np.mean(many), abs=float(5 * np.std(many) / math.sqrt(2000))
+        np.mean(many), abs=5 * float(np.std(many)) / math.sqrt(2000)
     )
     z = (250 - np.mean(many)) / np.std(many)
     assert test.statistic == pytest.approx(z, rel=0.1)
