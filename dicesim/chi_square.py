@@ -67,8 +67,8 @@ def power_of(noncentrality: float, dof: int, alpha: float) -> float:
 
     Examples
     --------
-    >>> round(power_of(10.0, 5, 0.05), 4)
-    0.6774
+    >>> round(power_of(10.0, 5, 0.05), 4), power_of(1e30, 5, 0.05)
+    (0.6774, 1.0)
     """
     from scipy import special
 

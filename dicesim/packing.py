@@ -58,10 +58,10 @@ class Packing:
         occurred = self._starts[counts > 0]
         totals, counts = self.totals[occurred], counts[counts > 0]
         whole = np.searchsorted(occurred, self.closed)
-        opened = np.repeat(totals[whole:], counts[whole:])
-        return Tally.sum(
-            [Tally(totals[:whole], counts[:whole]), *map(bincount, self._go_on(rng, opened))]
-        )
+        tally = Tally(totals[:whole], counts[:whole])
+        for more in self._go_on(rng, np.repeat(totals[whole:], counts[whole:])):
+            tally += bincount(more)
+        return tally
 
     def blocks(self, rng: np.random.Generator, size: int) -> Iterator[Integers]:
         """Yield the totals of `size` trials, the same that `counts` counts, in an order of its own.

