@@ -24,7 +24,8 @@ from typing import Final
 
 from dicesim.pmf import PMF
 
-# Trials from which Stirling's series is exact to 16 digits; `gammaln` loses them to cancellation.
+# Trials from which two terms of Stirling's series are exact to eleven digits after the point, and
+# `gammaln` would lose them to cancellation.
 _MANY: Final = 1000
 _SHARPNESS: Final = (1, 10, 100, 1000, 10_000)
 _GREATEST_EXPONENT: Final = 700.0
@@ -107,6 +108,5 @@ def _growth(logarithm: float, n: int) -> float:
         - c
         + 0.5 * math.log(2 * math.pi)
         + 1 / (12 * reached)
-        - 1 / (360 * reached**3)
         - start
     )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dicesim._version import __version__
 from dicesim.accumulation import Record
 from dicesim.dependence import (
     IndependenceTest,
@@ -20,6 +19,7 @@ from dicesim.dependence import (
 from dicesim.evidence import e_value, log_e_value, mean_e_value
 from dicesim.outcome_tests import holm, z_score
 from dicesim.pmf import PMF
+from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 from dicesim.validation import Check, Verdict, goodness_of_fit
 
@@ -175,7 +175,7 @@ class RecordedCheck:
             "verdict": self.verdict,
             "explanation": self.explanation,
             "notes": list(self.notes),
-            "versions": {"dicesim": __version__},
+            "versions": versions(),
         }
 
     def to_json(self) -> str:
@@ -207,8 +207,8 @@ def judge(
     independence = _independence(record, pmf)
     fits = [goodness_of_fit(tally, law, alpha).p_value for _, law, tally in laws]
     p_values = [*fits, *(test.p_value for test in independence)]
-    adjusted = _adjusted(p_values)
-    level = _level(p_values, adjusted, alpha)
+    adjusted = holm_adjusted(p_values)
+    level = holm_level(p_values, adjusted, alpha)
     margins = [
         Margin(name, law, tally, goodness_of_fit(tally, law, level)) for name, law, tally in laws
     ]
@@ -243,19 +243,25 @@ def evidence(record: Record, pmf: PMF) -> float:
     )
 
 
-def _adjusted(p_values: Sequence[float | None]) -> list[float | None]:
+def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust p-values by Holm's method; those that are missing stay so and do not count."""
     known = iter(holm([p for p in p_values if p is not None]).tolist())
     return [None if p is None else next(known) for p in p_values]
 
 
-def _level(
+def holm_level(
     p_values: Sequence[float | None], adjusted: Sequence[float | None], alpha: float
 ) -> float:
     """Level at which single tests decide just what Holm's method decides.
 
     With r of m tests rejected that is alpha / (m - r): the next p-value was not below it, and
     those that were rejected lie below an even lower one.
+
+    Examples
+    --------
+    >>> p_values = [0.001, 0.004, 0.5]
+    >>> holm_level(p_values, holm(p_values), 0.01)
+    0.01
     """
     left = sum(p is not None for p in p_values)
     left -= sum(p is not None and p < alpha for p in adjusted)

@@ -146,7 +146,7 @@ def _tests(tests: Sequence[JointTest], width: int, show_all: bool) -> list[str]:
 def _statistic(test: JointTest) -> str:
     figures = test.to_dict()
     if figures["statistic"] is None:
-        return "too few rolls" if test.p_value is None else ""
+        return "not tested" if test.p_value is None else ""
     if figures["dof"] is None:
         return f"z = {figures['statistic']:+.2f}"
     return f"{figures['statistic']:.2f} on {figures['dof']} dof"

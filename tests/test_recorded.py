@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 from scipy import stats
 
 import dicesim
 from dicesim import PMF
 from dicesim.dependence import classes, contingency_test, repeats_test, runs_test
-from dicesim.recorded import _adjusted
+from dicesim.recorded import holm_adjusted, holm_level
 
 DATA = Path(dicesim.__file__).parent / "data"
 D6 = dicesim.exact("1d6")
@@ -195,9 +196,20 @@ def test_holm_is_that_of_the_textbook() -> None:
     """Against the definition, with ties and missing values."""
     p_values = [0.01, 0.04, 0.03, 0.005, 0.03]
     expected = [0.04, 0.09, 0.09, 0.025, 0.09]
-    assert _adjusted(p_values) == pytest.approx(expected)
-    assert _adjusted([None, 0.9, None, 0.8]) == [None, 1.0, None, 1.0]
-    assert _adjusted([]) == []
+    assert holm_adjusted(p_values) == pytest.approx(expected)
+    assert holm_adjusted([None, 0.9, None, 0.8]) == [None, 1.0, None, 1.0]
+    assert holm_adjusted([]) == []
+
+
+@given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=9))
+def test_one_level_decides_what_holm_decides(p_values: list[float]) -> None:
+    """A p-value is below it just where its adjusted one is below alpha."""
+    adjusted = holm_adjusted(p_values)
+    for alpha in (0.01, 0.05, 0.3):
+        level = holm_level(p_values, adjusted, alpha)
+        for p, adjusted_p in zip(p_values, adjusted, strict=True):
+            if abs(p / level - 1) > 1e-9:  # else rounding decides
+                assert (p < level) == ((adjusted_p or 0) < alpha)
 
 
 @pytest.mark.parametrize("columns", [1, 3])
@@ -240,6 +252,8 @@ def test_all_forms_of_the_same_rolls_agree(seed: int) -> None:
     assert dicesim.check(rolls.tolist(), "1d6").to_dict() == whole
     assert dicesim.check(rolls.astype(np.uint8), "1d6").to_dict() == whole
     assert dicesim.check_file(io.BytesIO(text), "1d6").to_dict() == whole
+    repeats = next(test for test in whole["tests"] if test["test"] == "repeats of column 2")
+    assert repeats["observed"] == int((rolls[1:, 1] == rolls[:-1, 1]).sum())
     pairs, counts = np.unique(rolls, axis=0, return_counts=True)
     table = {tuple(p): c for p, c in zip(pairs.tolist(), counts.tolist(), strict=True)}
     counted = dicesim.check(table, "1d6").to_dict()
@@ -282,6 +296,12 @@ def test_what_is_too_close_is_told_of() -> None:
     """Counts that fit better than chance allows were made up."""
     result = dicesim.check(dict.fromkeys(range(1, 7), 10**6), "1d6")
     assert (result.verdict, result.alarm) == ("suspiciously good", True)
+    rng = np.random.default_rng(9)
+    perfect = rng.permutation(np.repeat(range(1, 7), 10_000))
+    pairs = np.stack((rng.integers(1, 7, 60_000), perfect), axis=1)
+    second = dicesim.check(pairs, "1d6")
+    assert second.verdict == "suspiciously good"
+    assert second.explanation.startswith("counts of column 2: ")
 
 
 def test_few_rolls_are_inconclusive() -> None:
@@ -342,7 +362,11 @@ def test_a_total_beyond_reach_is_no_obstacle() -> None:
     assert result.total is None
     assert result.to_dict()["check"] is None
     assert "the total of the columns is not tested: " in result.notes[0]
-    assert "dicesim" not in dicesim.format_check(result)
+    assert "note: the total" in dicesim.format_check(result)
+    far = 9 * 10**18
+    pairs = far + rng.integers(0, 2, (500, 2))
+    wide = dicesim.check(pairs, f"d{{{far}..{far + 1}}}")
+    assert (wide.total, wide.n) == (None, 500)
 
 
 def test_the_json_form() -> None:
@@ -369,3 +393,17 @@ def test_text_is_narrow_and_says_no_more_than_is_so(seed: int) -> None:
         )
         assert max(map(len, text.splitlines())) <= 81  # the mark of a full bar
         assert not {"fair", "proven", "chance"} & set(text.split())
+
+
+class Dribble(io.BytesIO):
+    """A stream that gives seven bytes at a time."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        return super().read(7)
+
+
+def test_what_spans_two_pieces_is_counted(seed: int) -> None:
+    """A total that repeats the last one of the piece before is a repeat, and a neighbour."""
+    text = "".join(f"{x}\n" for x in np.random.default_rng(seed).integers(1, 7, 3000)).encode()
+    whole = dicesim.check_file(io.BytesIO(text), "1d6").to_dict()
+    assert dicesim.check_file(Dribble(text), "1d6").to_dict() == whole
