@@ -399,6 +399,7 @@ class Dribble(io.BytesIO):
     """A stream that gives seven bytes at a time."""
 
     def read(self, _size: int | None = -1) -> bytes:
+        """Read seven bytes, however many are asked for."""
         return super().read(7)
 
 
