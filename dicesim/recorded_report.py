@@ -10,7 +10,15 @@ from dicesim.drawing import bins
 from dicesim.notation import parse
 from dicesim.outcome_tests import z_score
 from dicesim.recorded import JointTest, Margin, RecordedCheck
-from dicesim.report import Column, _check_lines, _count, _share, _table, _wrap, heading
+from dicesim.report import (
+    Column,
+    check_lines,
+    counted,
+    format_share,
+    heading,
+    layout_table,
+    wrap,
+)
 from dicesim.watching import Look
 
 Row: TypeAlias = tuple[str, slice]
@@ -38,7 +46,11 @@ def format_check(
     -------
     str
     """
-    lines = [*_wrap(heading(parse(result.against)), width), *_wrap(_rolls(result), width), ""]
+    lines = [
+        *wrap(heading(parse(result.against)), width),
+        *wrap(_rolls(result), width),
+        "",
+    ]
     if len(result.columns) > 1:
         lines += _side_by_side(result, width)
     if result.total:
@@ -46,7 +58,7 @@ def format_check(
     if len(result.tests) > 1:
         lines += [*_tests(result.tests, width, show_all), ""]
     for sentence in _sentences(result):
-        lines += _wrap(sentence, width)
+        lines += wrap(sentence, width)
     return "\n".join(lines)
 
 
@@ -62,7 +74,7 @@ def format_look(look: Look) -> str:
     """
     verdict = "deviates" if look.alarm else "inconclusive"
     return (
-        f"{verdict}: {_count(look.n, 'roll')}, e-value {_e_value(look.log_e_value)}, greatest "
+        f"{verdict}: {counted(look.n, 'roll')}, e-value {_e_value(look.log_e_value)}, greatest "
         f"{_e_value(look.log_greatest)}, alarm at {1 / look.alpha:,.4g}"
     )
 
@@ -70,8 +82,8 @@ def format_look(look: Look) -> str:
 def _rolls(result: RecordedCheck) -> str:
     order = "in order" if result.ordered else "counts"
     if len(result.columns) == 1:
-        return f"{_count(result.n, 'roll')}, {order}"
-    return f"{_count(result.n, 'roll')} of {len(result.columns)} columns, {order}"
+        return f"{counted(result.n, 'roll')}, {order}"
+    return f"{counted(result.n, 'roll')} of {len(result.columns)} columns, {order}"
 
 
 def _side_by_side(result: RecordedCheck, width: int) -> list[str]:
@@ -87,7 +99,7 @@ def _side_by_side(result: RecordedCheck, width: int) -> list[str]:
         columns += [(margin.name, [f"{count:,}" for count in counts]), ("z", scores)]
     if sum(max(map(len, [name, *cells])) + 2 for name, cells in columns) - 2 > width:
         return []
-    return [*_table(columns, [0.0] * len(rows), None, 0, False), ""]
+    return [*layout_table(columns, [0.0] * len(rows), None, 0, False), ""]
 
 
 def _margin(margin: Margin, width: int, ascii_only: bool, show_all: bool) -> list[str]:
@@ -96,11 +108,11 @@ def _margin(margin: Margin, width: int, ascii_only: bool, show_all: bool) -> lis
     columns = [
         ("total" if margin.name == "total" else "outcome", [label for label, _ in rows]),
         ("count", [f"{count:,}" for count in counts]),
-        ("observed", [_share(count / n) for count in counts]),
-        ("expected", [_share(share) for share in shares]),
+        ("observed", [format_share(count / n) for count in counts]),
+        ("expected", [format_share(share) for share in shares]),
         ("z", _scores(margin, rows)),
     ]
-    return _table(columns, [count / n for count in counts], shares, width, ascii_only)
+    return layout_table(columns, [count / n for count in counts], shares, width, ascii_only)
 
 
 def _counts(margin: Margin, rows: list[Row]) -> list[int]:
@@ -173,7 +185,7 @@ def _p_value(p: float | None) -> str:
 def _sentences(result: RecordedCheck) -> list[str]:
     verdict = f"{result.verdict}: {result.explanation}"
     if len(result.tests) == 1 and result.check:
-        *lines, _ = _check_lines(result.check)
+        *lines, _ = check_lines(result.check)
     else:
         lines = [f"alarm below {result.alpha:g}, for all tests together by Holm's method"]
     lines.append(

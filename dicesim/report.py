@@ -45,11 +45,15 @@ def format_run(
     -------
     str
     """
-    lines = [*_wrap(heading(result.plan.expression), width), *_wrap(_trials(result), width), ""]
+    lines = [
+        *wrap(heading(result.plan.expression), width),
+        *wrap(_trials(result), width),
+        "",
+    ]
     if result.n:
         lines += [*_run_table(result, width, ascii_only, show_all), ""]
     for sentence in [*_figures(result), *_verdict(result)]:
-        lines += _wrap(sentence, width)
+        lines += wrap(sentence, width)
     lines.append(f"seed {result.seed}; {_rate(result)}")
     text = "\n".join(lines)
     return text.replace("±", "+/-") if ascii_only else text
@@ -83,22 +87,22 @@ def format_exact(
     shares = [(up - low) / pmf.total for low, up in zip(below, reached, strict=True)]
     columns = [
         ("outcome", [label for label, _ in rows]),
-        ("probability", [_share(share) for share in shares]),
+        ("probability", [format_share(share) for share in shares]),
         *_fractions(pmf, [row for _, row in rows], width),
-        ("at least", [_share((pmf.total - low) / pmf.total) for low in below]),
-        ("at most", [_share(up / pmf.total) for up in reached]),
+        ("at least", [format_share((pmf.total - low) / pmf.total) for low in below]),
+        ("at most", [format_share(up / pmf.total) for up in reached]),
     ]
     quantiles = ", ".join(f"{q:.0%} {pmf.quantile(q):,}" for q in _QUANTILES)
     grouped = f" in {len(rows)} rows; --all shows each" if len(rows) < len(pmf) else ""
-    figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {_count(len(pmf), 'outcome')}{grouped}"
+    figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {counted(len(pmf), 'outcome')}{grouped}"
     return "\n".join(
         [
-            *_wrap(heading(expression), width),
+            *wrap(heading(expression), width),
             "",
-            *_table(columns, shares, None, width, ascii_only),
+            *layout_table(columns, shares, None, width, ascii_only),
             "",
-            *_wrap(figures, width),
-            *_wrap(f"quantiles: {quantiles}", width),
+            *wrap(figures, width),
+            *wrap(f"quantiles: {quantiles}", width),
         ]
     )
 
@@ -140,10 +144,10 @@ def format_power(analysis: PowerAnalysis, *, width: int = 80) -> str:
     """
     return "\n".join(
         [
-            *_wrap(heading(parse(analysis.expression)), width),
+            *wrap(heading(parse(analysis.expression)), width),
             "",
-            *_wrap(_power(analysis), width),
-            *_wrap(
+            *wrap(_power(analysis), width),
+            *wrap(
                 f"chi-square test on {analysis.dof:,} dof, alarm below p = {analysis.alpha:g} "
                 f"(a run has {ALARM:g}); effect size w = {analysis.effect_size:.2g}",
                 width,
@@ -153,7 +157,7 @@ def format_power(analysis: PowerAnalysis, *, width: int = 80) -> str:
 
 
 def _power(analysis: PowerAnalysis) -> str:
-    rolls, sure = _count(analysis.n, "roll"), f"with a probability of {analysis.power:.1%}"
+    rolls, sure = counted(analysis.n, "roll"), f"with a probability of {analysis.power:.1%}"
     if analysis.found != "bias":
         bias = f"{analysis.outcome} by {_signed(analysis.bias)} of its share"
         return f"{rolls} would show a bias of {bias} {sure}"
@@ -189,14 +193,14 @@ def format_rate(rate: float) -> str:
 
 def _trials(result: Result) -> str:
     plan = result.plan
-    number = _count(result.n, "trial")
+    number = counted(result.n, "trial")
     if not result.complete:
-        number = f"INCOMPLETE: {result.n:,} of {_count(result.requested_n, 'trial')}"
+        number = f"INCOMPLETE: {result.n:,} of {counted(result.requested_n, 'trial')}"
     workers = f", {result.workers} workers" if result.workers and result.workers > 1 else ""
     start = f" ({result.start_method})" if result.start_method else ""
     method = f", {plan.method}" if plan.method != "roll" else ""
     how = f"{result.executor}{start}{workers}, {result.aggregation}{method}"
-    return f"{number} in {_count(plan.batches, 'batch', 'batches')}, {how}"
+    return f"{number} in {counted(plan.batches, 'batch', 'batches')}, {how}"
 
 
 def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> list[str]:
@@ -208,10 +212,10 @@ def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> 
     columns = [
         ("outcome", [label for label, _ in rows]),
         ("count", [f"{count:,}" for count in grouped]),
-        ("observed", [_share(count / n) for count in grouped]),
+        ("observed", [format_share(count / n) for count in grouped]),
     ]
     if pmf is None:
-        return _table(columns, [count / n for count in grouped], None, width, ascii_only)
+        return layout_table(columns, [count / n for count in grouped], None, width, ascii_only)
     shares = [sum(weights[row]) for _, row in rows]
     scores = [
         z_score(count, n, share, pmf.total) if share else None
@@ -220,10 +224,10 @@ def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> 
     expected = [share / pmf.total for share in shares]
     stars = _stars(result, grouped, shares)
     columns += [
-        ("expected", [_share(share) for share in expected]),
+        ("expected", [format_share(share) for share in expected]),
         ("z", _scores(scores, stars)),
     ]
-    lines = _table(columns, [count / n for count in grouped], expected, width, ascii_only)
+    lines = layout_table(columns, [count / n for count in grouped], expected, width, ascii_only)
     if any(stars):
         lines.append(f"* off beyond chance, all {len(rows)} rows allowed for (Holm's method)")
     return lines
@@ -256,7 +260,7 @@ def _fractions(pmf: PMF, rows: list[slice], width: int) -> list[Column]:
     return [("exact", cells)] if 0 < longest <= width // 4 else []
 
 
-def _table(
+def layout_table(
     columns: list[Column],
     values: list[float],
     marks: list[float] | None,
@@ -288,19 +292,19 @@ def _figures(result: Result) -> list[str]:
     if result.std is not None:
         line += f"; sd {result.std:.7g}" + (f", exact {pmf.std:.7g}" if pmf else "")
     possible = f" of {len(pmf):,} possible" if pmf else ""
-    return [line, _count(result.unique, "unique value") + possible]
+    return [line, counted(result.unique, "unique value") + possible]
 
 
 def _verdict(result: Result) -> list[str]:
     if result.check is None:
         return [f"no check: {result.check_unavailable}"]
-    lines = _check_lines(result.check)
+    lines = check_lines(result.check)
     if result.plan.method == "multinomial":
         lines.append("drawn from the exact distribution: the check tests the generator only")
     return lines
 
 
-def _check_lines(check: Check) -> list[str]:
+def check_lines(check: Check) -> list[str]:
     """Put a check into lines: the statistic where there is one, the effect, and the verdict."""
     lines = []
     if check.statistic is not None:
@@ -347,13 +351,16 @@ def _rate(result: Result) -> str:
     return f"{result.elapsed_seconds:.3g} s, {format_rate(result.trials_per_second)}"
 
 
-def _share(share: float) -> str:
+def format_share(share: float) -> str:
+    """Write a share in percent."""
     return f"{share:.4%}" if share == 0 or share >= _LEAST_SHARE else f"{share * 100:.1e}%"
 
 
-def _count(number: int, thing: str, things: str = "") -> str:
+def counted(number: int, thing: str, things: str = "") -> str:
+    """Write a number of things."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
-def _wrap(sentence: str, width: int) -> list[str]:
+def wrap(sentence: str, width: int) -> list[str]:
+    """Break a sentence into lines."""
     return textwrap.wrap(sentence, width, subsequent_indent="  ", break_long_words=False)
