@@ -260,7 +260,7 @@ def holm_level(
     Examples
     --------
     >>> p_values = [0.001, 0.004, 0.5]
-    >>> holm_level(p_values, holm(p_values), 0.01)
+    >>> holm_level(p_values, holm_adjusted(p_values), 0.01)
     0.01
     """
     left = sum(p is not None for p in p_values)
