@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from multiprocessing import Process, Queue
+from functools import partial
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
+
+from dicesim import textbook as exercise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,18 +25,7 @@ def randint(rng: random.Random, n: int) -> Counter[int]:
 
 def one_process_per_roll(n: int) -> Counter[int]:
     """2d6, a `Process` for each roll and a `Queue` for all: create, start, get, join."""
-    queue: Queue[int] = Queue()
-    processes = [Process(target=_roll, args=(queue,)) for _ in range(n)]
-    for process in processes:
-        process.start()
-    rolled = Counter(queue.get() for _ in processes)
-    for process in processes:
-        process.join()
-    return rolled
-
-
-def _roll(queue: Queue[int]) -> None:
-    queue.put(random.randint(1, 6) + random.randint(1, 6))
+    return exercise.one_process_per_roll(n, partial(exercise.roll, 2, 6), get_context())
 
 
 def textbook(rng: np.random.Generator, n: int) -> NDArray[np.int64]:
