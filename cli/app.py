@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +12,10 @@ import dicesim
 
 from . import terminal
 from .checking import check
-from .numbers import limits_from, share, whole_number
-from .options import All, Json, Quiet, one_of
+from .numbers import limits_from, optional, share, whole_number
+from .options import All, Csv, Json, Quiet, StartMethod, Strict, Trace, Workers, one_of
+from .results import Form, carry_through, print_json
+from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
 _UsageError: Any = typer.BadParameter.__base__
@@ -31,14 +31,6 @@ Expression = Annotated[
     str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.")
 ]
 Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
-Workers = Annotated[
-    str | None,
-    typer.Option(metavar="W", help="Number of workers.  [default: one for each processor]"),
-]
-StartMethod = Annotated[
-    dicesim.StartMethod | None, typer.Option(help="How worker processes are started.")
-]
-Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
 Limit = Annotated[
     list[str] | None,
     typer.Option(
@@ -94,50 +86,43 @@ def run(
     as_csv: Csv = False,
     quiet: Quiet = False,
     show_all: All = False,
-    trace: Annotated[
-        bool, typer.Option("--trace", help="Tell on stderr where each batch was rolled.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if the check raises the alarm.")
-    ] = False,
+    trace: Trace = False,
+    strict: Strict = False,
     alpha: Annotated[
         float, typer.Option(metavar="A", help="p-value below which the check raises the alarm.")
     ] = 1e-6,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Keep the run in this file, for dicesim resume to go on with."
+        ),
+    ] = None,
     limit: Limit = None,
 ) -> None:
     """Roll an expression many times and check the counts."""
-    one_of(as_json=as_json, as_csv=as_csv, quiet=quiet)
-    notes = terminal.Notes()
+    form = Form(as_json, as_csv, quiet, show_all)
 
-    def roll_all() -> dicesim.Result:
+    def roll_all(notes: terminal.Notes, interrupt: terminal.Interrupt) -> dicesim.Result:
         return dicesim.run(
             expression,
             whole_number("--n", n),
-            rng=_optional("--seed", seed),
+            rng=optional("--seed", seed),
             method=method,
             executor=executor,
-            workers=_optional("--workers", workers),
+            workers=optional("--workers", workers),
             start_method=start_method,
             aggregation=aggregation,
-            batch_size=_optional("--batch-size", batch_size),
+            batch_size=optional("--batch-size", batch_size),
             bit_generator=bit_generator,
             alpha=alpha,
             progress=notes.progress,
             trace=notes.trace if trace else None,
             cancel=interrupt,
+            checkpoint=checkpoint,
             limits=limits_from(limit or []),
         )
 
-    with terminal.Interrupt() as interrupt:
-        result, failure = _result_of(roll_all, notes)
-        _print_result(result, as_json, as_csv, quiet, show_all)
-        code = 0
-        if failure is not None:
-            terminal.show_error(failure)
-            code = failure.exit_code
-        elif strict:
-            code = _strict_code(result, notes)
-        raise typer.Exit(130 if interrupt.is_set() else code)
+    carry_through(roll_all, form, strict=strict, checkpoint=checkpoint)
 
 
 @app.command()
@@ -155,7 +140,7 @@ def exact(
     for caveat in dicesim.caveats(tree):
         terminal.say(f"note: {caveat}")
     if as_json:
-        _print_json({"expression": dicesim.unparse(tree), **pmf.to_dict()})
+        print_json({"expression": dicesim.unparse(tree), **pmf.to_dict()})
     elif as_csv:
         typer.echo(pmf.to_csv(), nl=False)
     else:
@@ -186,7 +171,7 @@ def roll(
     if seed is None:
         terminal.say(f"seed {number}")
     if as_json:
-        _print_json({"seed": number, "rolls": [one.to_dict() for one in rolls]})
+        print_json({"seed": number, "rolls": [one.to_dict() for one in rolls]})
     else:
         typer.echo("\n".join(map(dicesim.format_roll, rolls)))
 
@@ -214,9 +199,9 @@ def bench(
         try:
             measured = dicesim.benchmark(
                 expression,
-                _optional("--n", n),
-                rng=_optional("--seed", seed),
-                workers=_optional("--workers", workers),
+                optional("--n", n),
+                rng=optional("--seed", seed),
+                workers=optional("--workers", workers),
                 start_method=start_method,
                 progress=lambda way: notes.status(f"measuring {way}"),
                 cancel=interrupt,
@@ -225,7 +210,7 @@ def bench(
         finally:
             notes.end()
         if as_json:
-            _print_json(measured.to_dict())
+            print_json(measured.to_dict())
         else:
             typer.echo(dicesim.format_benchmark(measured, width=terminal.width()))
         raise typer.Exit(130 if interrupt.is_set() else int(not measured.same_counts))
@@ -253,36 +238,20 @@ def power(
     analysis = dicesim.power(
         expression,
         bias=None if bias is None else share("--bias", bias),
-        n=_optional("--n", n),
+        n=optional("--n", n),
         alpha=alpha,
         power=share("--power", power),
         limits=limits_from(limit or []),
     )
     if as_json:
-        _print_json(analysis.to_dict())
+        print_json(analysis.to_dict())
     else:
         typer.echo(dicesim.format_power(analysis, width=terminal.width()))
 
 
 app.command()(check)
-
-
-def _result_of(
-    roll_all: Callable[[], dicesim.Result], notes: terminal.Notes
-) -> tuple[dicesim.Result, dicesim.ExecutionError | None]:
-    """Return the result, or what was finished of it and why no more."""
-    failure = None
-    try:
-        result = roll_all()
-    except dicesim.ExecutionError as error:
-        if error.partial is None:
-            raise
-        result, failure = error.partial, error
-    finally:
-        notes.end()
-    for note in result.notes:
-        notes.line(f"note: {note}")
-    return result, failure
+app.command()(resume)
+app.command()(runs)
 
 
 def _exact(tree: dicesim.Expression, limits: dicesim.Limits) -> dicesim.PMF:
@@ -290,41 +259,6 @@ def _exact(tree: dicesim.Expression, limits: dicesim.Limits) -> dicesim.PMF:
         return dicesim.exact(tree, limits=limits)
     except dicesim.ExactUnavailable as error:
         raise dicesim.ExactUnavailable(f"{error}; dicesim run rolls it all the same") from error
-
-
-def _strict_code(result: dicesim.Result, notes: terminal.Notes) -> int:
-    if result.check is None:
-        notes.line(f"note: --strict had nothing to hold: {result.check_unavailable}")
-        return 0
-    return 1 if result.check.alarm else 0
-
-
-def _optional(option: str, text: str | None) -> int | None:
-    return None if text is None else whole_number(option, text)
-
-
-def _print_result(
-    result: dicesim.Result, as_json: bool, as_csv: bool, quiet: bool, show_all: bool
-) -> None:
-    if as_json:
-        _print_json(result.to_dict())
-    elif as_csv:
-        typer.echo(result.to_csv(), nl=False)
-    elif quiet:
-        typer.echo("".join(f"{x} {count}\n" for x, count in result.counts.items()), nl=False)
-    else:
-        typer.echo(
-            dicesim.format_run(
-                result,
-                width=terminal.width(),
-                ascii_only=terminal.ascii_only(),
-                show_all=show_all,
-            )
-        )
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def invoke(arguments: list[str]) -> int:

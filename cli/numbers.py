@@ -31,6 +31,11 @@ def whole_number(option: str, text: str) -> int:
     )
 
 
+def optional(option: str, text: str | None) -> int | None:
+    """Read a whole number, where there is one."""
+    return None if text is None else whole_number(option, text)
+
+
 def share(option: str, text: str) -> float:
     """Read ``5%`` or ``0.05``.
 

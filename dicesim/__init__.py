@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         NotationError as NotationError,
         ParameterError as ParameterError,
         RecordError as RecordError,
+        StoreError as StoreError,
     )
     from dicesim.execution import BatchRecord as BatchRecord
     from dicesim.expression import Constant as Constant, Expression as Expression
@@ -76,13 +77,16 @@ if TYPE_CHECKING:
         format_run as format_run,
     )
     from dicesim.result import Estimate as Estimate, Result as Result, versions as versions
+    from dicesim.running import Progress as Progress
     from dicesim.sampling import Roll as Roll, RolledPool as RolledPool
     from dicesim.simulation import (
-        Progress as Progress,
+        resume as resume,
         roll as roll,
         roll_dice as roll_dice,
         run as run,
     )
+    from dicesim.store import StoredRun as StoredRun, stored_runs as stored_runs
+    from dicesim.store_report import format_runs as format_runs
     from dicesim.tally import Tally as Tally
     from dicesim.timing import benchmark as benchmark
     from dicesim.timing_report import format_benchmark as format_benchmark
@@ -125,7 +129,7 @@ _HOMES = {
     "distribution": "exact",
     "errors": (
         "DicesimError ExactUnavailable ExecutionError LimitError NotationError ParameterError "
-        "RecordError"
+        "RecordError StoreError"
     ),
     "execution": "BatchRecord",
     "expression": "Constant Expression",
@@ -142,7 +146,10 @@ _HOMES = {
     "recorded_report": "format_check format_look",
     "result": "Estimate Result versions",
     "sampling": "Roll RolledPool",
-    "simulation": "Progress roll roll_dice run",
+    "running": "Progress",
+    "simulation": "resume roll roll_dice run",
+    "store": "StoredRun stored_runs",
+    "store_report": "format_runs",
     "tally": "Tally",
     "timing": "benchmark",
     "timing_report": "format_benchmark",

@@ -6,6 +6,7 @@
     ├── NotationError      (ValueError)    the text of an expression cannot be read
     ├── ParameterError     (ValueError)    an argument or option cannot be used
     ├── RecordError        (ValueError)    recorded rolls cannot be read, or are not of this law
+    ├── StoreError         (ValueError)    a file of stored runs cannot be used
     ├── LimitError         (ValueError)    work refused before the first roll
     ├── ExactUnavailable   (ValueError)    no exact distribution within the limits
     └── ExecutionError     (RuntimeError)  the run could not finish
@@ -93,6 +94,10 @@ class RecordError(DicesimError, ValueError):
     def __init__(self, message: str, *, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class StoreError(DicesimError, ValueError):
+    """A file of stored runs cannot be used: it is foreign, damaged, or in another's hand."""
 
 
 class LimitError(DicesimError, ValueError):

@@ -154,14 +154,18 @@ class Schedule:
         Number of tasks that may be in flight or held back at once.
     task_size : int, optional
         Batches in a task; by default as many as make a task worth sending, and leave enough tasks.
+    first : int, optional
+        The batch to begin with; those before it are done.
     """
 
-    def __init__(self, plan: Plan, window: int, task_size: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, window: int, task_size: int | None = None, first: int = 0
+    ) -> None:
         self._size = task_size or max(
             1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window, _TASK_BATCHES)
         )
-        self._batches = plan.batches
-        self._count = -(-plan.batches // self._size)
+        self._batches = range(first, plan.batches)
+        self._count = -(-len(self._batches) // self._size)
         self.window = window
         self._fresh = 0
         self._again: deque[Task] = deque()
@@ -186,7 +190,7 @@ class Schedule:
             task = self._again.popleft()
         elif self._fresh < min(self._count, self._next + self.window):
             start = self._fresh * self._size
-            task = Task(self._fresh, range(start, min(start + self._size, self._batches)))
+            task = Task(self._fresh, self._batches[start : start + self._size])
             self._fresh += 1
         else:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, require_choice
@@ -27,6 +28,18 @@ _OBJECT: Final = 25
 ExecutorLike = (
     ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a plan is rolled and judged; the counts do not depend on it."""
+
+    executor: ExecutorLike
+    workers: int | None
+    start_method: StartMethod | None
+    aggregation: Aggregation
+    alpha: float
+    limits: Limits
 
 
 def choose_executor(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, overload
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,13 @@ from dicesim.choices import (
     require_choice,
 )
 from dicesim.distribution import exact
-from dicesim.errors import ExactUnavailable, ExecutionError
-from dicesim.execution import (
-    TASKS_PER_WORKER,
-    BatchRecord,
-    Counters,
-    Executor,
-    Job,
-    Outcome,
-    Schedule,
-)
+from dicesim.errors import ExactUnavailable, ParameterError
+from dicesim.execution import BatchRecord, Executor
 from dicesim.executors import (
     ExecutorLike,
+    RunOptions,
     check_aggregation,
     choose_executor,
-    processors,
     unused_options,
 )
 from dicesim.expression import Expression, check_limits
@@ -45,25 +37,16 @@ from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
 from dicesim.pmf import PMF
 from dicesim.result import Result
+from dicesim.running import Cancel, Progress, Running
 from dicesim.sampling import Roll, roll_once, rolls
 from dicesim.tally import Tally
 from dicesim.validation import ALARM
 from dicesim.wording import caveats
 
+if TYPE_CHECKING:  # most runs are not kept
+    from dicesim.store import Checkpoint
 
-class Progress(NamedTuple):
-    """How far a run has come."""
-
-    done: int
-    requested: int
-    elapsed_seconds: float
-
-
-class Cancel(Protocol):
-    """Anything that can be asked whether to stop, such as a `threading.Event`."""
-
-    def is_set(self) -> bool:
-        """Whether to stop."""
+FilePath = str | os.PathLike[str]
 
 
 def run(
@@ -82,6 +65,7 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[BatchRecord], None] | None = None,
     cancel: Cancel | None = None,
+    checkpoint: FilePath | None = None,
     limits: Limits | None = None,
 ) -> Result:
     """Roll an expression many times, and hold the counts against its exact distribution.
@@ -121,6 +105,9 @@ def run(
         Called with a `BatchRecord` for each batch: where it was rolled.
     cancel : object with ``is_set()``, optional
         Once it is set, the run stops with what it has.
+    checkpoint : str or path-like, optional
+        File in which the run is kept while it is rolled, so that `resume` can go on with it; it may
+        hold other runs, if they are finished.
     limits : Limits, optional
         Ceilings that refuse runaway work.
 
@@ -138,6 +125,8 @@ def run(
         The work is beyond a limit.
     ExactUnavailable
         The method is multinomial, and there is no exact distribution.
+    StoreError
+        The file for checkpoints is foreign, damaged or in use, or has an unfinished run.
     ExecutionError
         The run could not finish; ``partial`` has what was finished.
 
@@ -163,92 +152,126 @@ def run(
         limits=limits,
     )
     check_aggregation(plan, aggregation, executor)
-    team = choose_executor(plan, executor, workers, start_method, aggregation, limits)
+    if checkpoint is not None and aggregation == "shared":
+        raise ParameterError(
+            "checkpoint: shared counters hold batches in any order, and a checkpoint the first "
+            "ones; choose the aggregation bincount",
+            parameter="checkpoint",
+        )
+    options = RunOptions(
+        executor=executor,
+        workers=workers,
+        start_method=start_method,
+        aggregation=aggregation,
+        alpha=alpha,
+        limits=limits,
+    )
+    draft, team = _draft(plan, options)
+    with _kept(checkpoint, plan, options) as kept:
+        return Running(draft, team, progress, trace, cancel, kept).finish()
+
+
+def resume(
+    path: FilePath,
+    *,
+    executor: ExecutorLike | None = None,
+    workers: int | None = None,
+    start_method: StartMethod | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    trace: Callable[[BatchRecord], None] | None = None,
+    cancel: Cancel | None = None,
+) -> Result:
+    """Go on with a run that was begun with a checkpoint, and end with the counts it would have had.
+
+    A run that is finished is returned as it is, so that this may be called any number of times.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; of several runs in it, the one that is unfinished, or else the last.
+    executor, workers, start_method : optional
+        In place of those it was begun with; the counts do not depend on them. Where an executor was
+        handed in, it has to be so again, or the run goes on with ``auto``.
+    progress, trace, cancel : optional
+        As for `run`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    StoreError
+        There is no such file, it is foreign, damaged or in use, or its run was begun with another
+        version of dicesim or numpy.
+    ExecutionError
+        The run could not finish; ``partial`` has what was finished.
+
+    Examples
+    --------
+    >>> import dicesim, tempfile, threading
+    >>> stop = threading.Event()
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = f"{directory}/runs.db"
+    ...     part = dicesim.run("2d6", 10**6, rng=42, cancel=stop, checkpoint=path,
+    ...                        progress=lambda progress: stop.set())
+    ...     whole = dicesim.resume(path)
+    >>> part.complete, whole.complete, whole.counts == dicesim.run("2d6", 10**6, rng=42).counts
+    (False, True, True)
+    """
+    if importing_main():
+        raise SystemExit(UNGUARDED)
+    from dicesim.store import Checkpoint, Store, check_versions, last_run
+
+    with Store(path, exists=True) as store:
+        stored = last_run(store)
+        options = replace(
+            stored.options,
+            executor=executor or stored.options.executor,
+            workers=workers or stored.options.workers,
+            start_method=start_method or stored.options.start_method,
+        )
+        draft, team = _draft(stored.plan, options)
+        if stored.complete:
+            return replace(draft, tally=stored.tally, elapsed_seconds=stored.elapsed_seconds)
+        check_versions(store.path, stored)
+        return Running(draft, team, progress, trace, cancel, Checkpoint(store, stored)).finish()
+
+
+def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
+    """Choose who rolls, and return all of the result but counts and time."""
+    workers, start_method, limits = options.workers, options.start_method, options.limits
+    team = choose_executor(
+        plan, options.executor, workers, start_method, options.aggregation, limits
+    )
     pmf, reason = _exact_or_reason(plan, limits)
     draft = Result(
         plan=plan,
         tally=Tally.of({}),
         executor=team.name,
-        aggregation=aggregation,
+        aggregation=options.aggregation,
         workers=team.workers,
         start_method=team.start_method,
         elapsed_seconds=0.0,
         pmf=pmf,
         exact_unavailable=reason,
-        alpha=alpha,
-        notes=(*caveats(tree), *unused_options(team, workers, start_method)),
+        alpha=options.alpha,
+        notes=(*caveats(plan.expression), *unused_options(team, workers, start_method)),
     )
-    return _Run(draft, team, progress, trace, cancel).finish()
+    return draft, team
 
 
-@dataclass
-class _Run:
-    """A run on its way, from the draft of its result to the result."""
+@contextmanager
+def _kept(path: FilePath | None, plan: Plan, options: RunOptions) -> Iterator[Checkpoint | None]:
+    """Begin a run in a store, if that was asked for."""
+    if path is None:
+        yield None
+        return
+    from dicesim.store import Checkpoint, Store, refuse_unfinished
 
-    draft: Result
-    team: Executor
-    progress: Callable[[Progress], None] | None
-    trace: Callable[[BatchRecord], None] | None
-    cancel: Cancel | None
-    tally: Tally = field(default_factory=lambda: Tally.of({}))
-    done: int = 0
-
-    def finish(self) -> Result:
-        """Take outcomes until all are there, or the caller has enough."""
-        plan = self.draft.plan
-        window = 2 * TASKS_PER_WORKER * (self.team.workers or processors())
-        counters = self._counters(window)
-        # A batch in shared counters is marked by itself, so that it is a task by itself.
-        schedule = Schedule(plan, window, task_size=1 if counters else None)
-        pmf = self.draft.pmf if plan.method == "multinomial" else None
-        job = Job(plan, self.draft.aggregation, pmf, counters)
-        start = time.perf_counter()
-        failure = None
-        try:
-            self._work(job, schedule, start)
-        except ExecutionError as error:
-            failure = error
-        result = replace(
-            self.draft,
-            tally=counters.tally() if counters else self.tally,
-            elapsed_seconds=time.perf_counter() - start,
-        )
-        if failure is not None:
-            failure.partial = result
-            raise failure
-        return result
-
-    def _counters(self, window: int) -> Counters | None:
-        if self.draft.aggregation != "shared":
-            return None
-        # Slow to import, and most runs share nothing.
-        from multiprocessing import get_context
-
-        from dicesim.shared import SharedCounters
-
-        method = self.team.start_method
-        context = get_context(method) if method else None
-        return SharedCounters(self.draft.plan.expression, window, context)
-
-    def _work(self, job: Job, schedule: Schedule, start: float) -> None:
-        requested = job.plan.n
-        with closing(self.team.outcomes(job, schedule)) as outcomes:
-            for outcome in outcomes:
-                if outcome is not None:
-                    self._accept(outcome)
-                if self.progress is not None:
-                    self.progress(Progress(self.done, requested, time.perf_counter() - start))
-                if self.cancel is not None and self.cancel.is_set():
-                    return
-
-    def _accept(self, outcome: Outcome) -> None:
-        plan = self.draft.plan
-        self.done = min(plan.n, outcome.task.batches.stop * plan.batch_size)
-        if outcome.tally is not None:
-            self.tally += outcome.tally
-        if self.trace is not None:
-            for record in outcome.records:
-                self.trace(record)
+    with Store(path) as store:
+        refuse_unfinished(store)
+        yield Checkpoint(store, store.add(plan, options))
 
 
 def roll_dice(

@@ -27,7 +27,8 @@ from dicesim.measurement import ONE_PROCESS_PER_ROLL, Benchmark, Measurement
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan, whole_number
 from dicesim.result import Result
-from dicesim.simulation import Cancel, run
+from dicesim.running import Cancel
+from dicesim.simulation import run
 from dicesim.tally import Tally
 from dicesim.wording import unparse
 from dicesim.workers import settle_start_method

@@ -1,0 +1,99 @@
+"""How a run is carried through and its result printed, whatever command began it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+import typer
+
+import dicesim
+
+from . import terminal
+from .options import one_of
+
+
+@dataclass(frozen=True)
+class Form:
+    """In what form a result is printed."""
+
+    as_json: bool = False
+    as_csv: bool = False
+    quiet: bool = False
+    show_all: bool = False
+
+    def __post_init__(self) -> None:
+        one_of(as_json=self.as_json, as_csv=self.as_csv, quiet=self.quiet)
+
+    def show(self, result: dicesim.Result) -> None:
+        """Print a result."""
+        if self.as_json:
+            print_json(result.to_dict())
+        elif self.as_csv:
+            typer.echo(result.to_csv(), nl=False)
+        elif self.quiet:
+            typer.echo("".join(f"{x} {count}\n" for x, count in result.counts.items()), nl=False)
+        else:
+            typer.echo(
+                dicesim.format_run(
+                    result,
+                    width=terminal.width(),
+                    ascii_only=terminal.ascii_only(),
+                    show_all=self.show_all,
+                )
+            )
+
+
+def carry_through(
+    roll: Callable[[terminal.Notes, terminal.Interrupt], dicesim.Result],
+    form: Form,
+    *,
+    strict: bool = False,
+    checkpoint: str | None = None,
+) -> NoReturn:
+    """Roll, print what came of it, and exit with the code that says how it went."""
+    notes = terminal.Notes()
+    with terminal.Interrupt() as interrupt:
+        result, failure = _result_of(lambda: roll(notes, interrupt), notes)
+        form.show(result)
+        if checkpoint is not None and not result.complete:
+            terminal.say(f"note: to go on with it: dicesim resume {checkpoint}")
+        code = 0
+        if failure is not None:
+            terminal.show_error(failure)
+            code = failure.exit_code
+        elif strict:
+            code = _strict_code(result, notes)
+        raise typer.Exit(130 if interrupt.is_set() else code)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _result_of(
+    roll_all: Callable[[], dicesim.Result], notes: terminal.Notes
+) -> tuple[dicesim.Result, dicesim.ExecutionError | None]:
+    """Return the result, or what was finished of it and why no more."""
+    failure = None
+    try:
+        result = roll_all()
+    except dicesim.ExecutionError as error:
+        if error.partial is None:
+            raise
+        result, failure = error.partial, error
+    finally:
+        notes.end()
+    for note in result.notes:
+        notes.line(f"note: {note}")
+    return result, failure
+
+
+def _strict_code(result: dicesim.Result, notes: terminal.Notes) -> int:
+    if result.check is None:
+        notes.line(f"note: --strict had nothing to hold: {result.check_unavailable}")
+        return 0
+    return 1 if result.check.alarm else 0

@@ -1,0 +1,146 @@
+"""A run on its way: from the draft of its result to the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dicesim.errors import ExecutionError
+from dicesim.execution import (
+    TASKS_PER_WORKER,
+    BatchRecord,
+    Counters,
+    Executor,
+    Job,
+    Outcome,
+    Schedule,
+)
+from dicesim.executors import processors
+from dicesim.result import Result
+from dicesim.tally import Tally
+
+if TYPE_CHECKING:  # most runs are not kept
+    from dicesim.store import Checkpoint
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    done: int
+    requested: int
+    elapsed_seconds: float
+
+
+class Cancel(Protocol):
+    """Anything that can be asked whether to stop, such as a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+
+
+@dataclass
+class Running:
+    """A run on its way.
+
+    Parameters
+    ----------
+    draft : Result
+        All but counts and time.
+    team : Executor
+    progress, trace, cancel
+        As of `dicesim.run`.
+    checkpoint : Checkpoint, optional
+        Where the first batches may be finished already, and the others are written down.
+    """
+
+    draft: Result
+    team: Executor
+    progress: Callable[[Progress], None] | None = None
+    trace: Callable[[BatchRecord], None] | None = None
+    cancel: Cancel | None = None
+    checkpoint: Checkpoint | None = None
+    _tally: Tally = field(default_factory=lambda: Tally.of({}))
+    _batches: int = 0
+    _start: float = 0.0
+
+    def finish(self) -> Result:
+        """Take outcomes until all are there, or the caller has enough.
+
+        Raises
+        ------
+        ExecutionError
+            The run could not finish; ``partial`` has what was finished.
+        """
+        self._start = time.perf_counter()
+        if self.checkpoint:
+            stored = self.checkpoint.stored
+            self._tally, self._batches = stored.tally, stored.batches
+            self._start -= stored.elapsed_seconds
+        plan = self.draft.plan
+        window = 2 * TASKS_PER_WORKER * (self.team.workers or processors())
+        counters = self._counters(window)
+        # A batch in shared counters is marked by itself, so that it is a task by itself.
+        task_size = 1 if counters else None
+        schedule = Schedule(plan, window, task_size=task_size, first=self._batches)
+        pmf = self.draft.pmf if plan.method == "multinomial" else None
+        job = Job(plan, self.draft.aggregation, pmf, counters)
+        failure = None
+        try:
+            try:
+                self._work(job, schedule)
+            finally:
+                if self.checkpoint:
+                    self.checkpoint.save()
+        except ExecutionError as error:
+            failure = error
+        result = replace(
+            self.draft,
+            tally=counters.tally() if counters else self._tally,
+            elapsed_seconds=self._elapsed,
+        )
+        if failure is not None:
+            failure.partial = result
+            raise failure
+        return result
+
+    @property
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._start
+
+    def _counters(self, window: int) -> Counters | None:
+        if self.draft.aggregation != "shared":
+            return None
+        # Slow to import, and most runs share nothing.
+        from multiprocessing import get_context
+
+        from dicesim.shared import SharedCounters
+
+        method = self.team.start_method
+        context = get_context(method) if method else None
+        return SharedCounters(self.draft.plan.expression, window, context)
+
+    def _work(self, job: Job, schedule: Schedule) -> None:
+        if schedule.finished:
+            return
+        with closing(self.team.outcomes(job, schedule)) as outcomes:
+            for outcome in outcomes:
+                if outcome is not None:
+                    self._accept(outcome)
+                if self.progress is not None:
+                    done = min(job.plan.n, self._batches * job.plan.batch_size)
+                    self.progress(Progress(done, job.plan.n, self._elapsed))
+                if self.cancel is not None and self.cancel.is_set():
+                    return
+
+    def _accept(self, outcome: Outcome) -> None:
+        self._batches = outcome.task.batches.stop
+        if outcome.tally is not None:
+            self._tally += outcome.tally
+        if self.checkpoint:
+            self.checkpoint.reach(self._batches, self._tally, self._elapsed)
+        if self.trace is not None:
+            for record in outcome.records:
+                self.trace(record)
