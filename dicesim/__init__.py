@@ -77,14 +77,10 @@ if TYPE_CHECKING:
         format_run as format_run,
     )
     from dicesim.result import Estimate as Estimate, Result as Result, versions as versions
+    from dicesim.rolling import roll as roll, roll_dice as roll_dice
     from dicesim.running import Progress as Progress
     from dicesim.sampling import Roll as Roll, RolledPool as RolledPool
-    from dicesim.simulation import (
-        resume as resume,
-        roll as roll,
-        roll_dice as roll_dice,
-        run as run,
-    )
+    from dicesim.simulation import resume as resume, run as run
     from dicesim.store import StoredRun as StoredRun, stored_runs as stored_runs
     from dicesim.store_report import format_runs as format_runs
     from dicesim.tally import Tally as Tally
@@ -147,7 +143,8 @@ _HOMES = {
     "result": "Estimate Result versions",
     "sampling": "Roll RolledPool",
     "running": "Progress",
-    "simulation": "resume roll roll_dice run",
+    "rolling": "roll roll_dice",
+    "simulation": "resume run",
     "store": "StoredRun stored_runs",
     "store_report": "format_runs",
     "tally": "Tally",

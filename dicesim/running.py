@@ -23,7 +23,7 @@ from dicesim.result import Result
 from dicesim.tally import Tally
 
 if TYPE_CHECKING:  # most runs are not kept
-    from dicesim.store import Checkpoint
+    from dicesim.checkpoints import Checkpoint
 
 
 class Progress(NamedTuple):

@@ -6,10 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, overload
-
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dicesim.choices import (
     AGGREGATIONS,
@@ -30,21 +28,20 @@ from dicesim.executors import (
     choose_executor,
     unused_options,
 )
-from dicesim.expression import Expression, check_limits
+from dicesim.expression import Expression
 from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
-from dicesim.plan import RNG, Plan, make_plan, settle_seed, whole_number
+from dicesim.plan import RNG, Plan, make_plan
 from dicesim.pmf import PMF
 from dicesim.result import Result
 from dicesim.running import Cancel, Progress, Running
-from dicesim.sampling import Roll, roll_once, rolls
 from dicesim.tally import Tally
 from dicesim.validation import ALARM
 from dicesim.wording import caveats
 
 if TYPE_CHECKING:  # most runs are not kept
-    from dicesim.store import Checkpoint
+    from dicesim.checkpoints import Checkpoint
 
 FilePath = str | os.PathLike[str]
 
@@ -221,21 +218,25 @@ def resume(
     """
     if importing_main():
         raise SystemExit(UNGUARDED)
-    from dicesim.store import Checkpoint, Store, check_versions, last_run
+    from dicesim.checkpoints import Checkpoint, check_versions, last_run
+    from dicesim.store import Store, stored_runs
 
-    with Store(path, exists=True) as store:
-        stored = last_run(store)
-        options = replace(
-            stored.options,
-            executor=executor or stored.options.executor,
-            workers=workers or stored.options.workers,
-            start_method=start_method or stored.options.start_method,
-        )
-        draft, team = _draft(stored.plan, options)
-        if stored.complete:
-            return replace(draft, tally=stored.tally, elapsed_seconds=stored.elapsed_seconds)
-        check_versions(store.path, stored)
-        return Running(draft, team, progress, trace, cancel, Checkpoint(store, stored)).finish()
+    file = Path(path)
+    stored = last_run(file, stored_runs(file))
+    options = replace(
+        stored.options,
+        executor=executor or stored.options.executor,
+        workers=workers or stored.options.workers,
+        start_method=start_method or stored.options.start_method,
+    )
+    draft, team = _draft(stored.plan, options)
+    if stored.complete:
+        return replace(draft, tally=stored.tally, elapsed_seconds=stored.elapsed_seconds)
+    check_versions(file, stored)
+    with Store(file) as store:
+        # Until now another process may have gone on with it.
+        kept = Checkpoint(store, store.run(stored.number))
+        return Running(draft, team, progress, trace, cancel, kept).finish()
 
 
 def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
@@ -267,120 +268,12 @@ def _kept(path: FilePath | None, plan: Plan, options: RunOptions) -> Iterator[Ch
     if path is None:
         yield None
         return
-    from dicesim.store import Checkpoint, Store, refuse_unfinished
+    from dicesim.checkpoints import Checkpoint, refuse_unfinished
+    from dicesim.store import Store
 
     with Store(path) as store:
         refuse_unfinished(store)
         yield Checkpoint(store, store.add(plan, options))
-
-
-def roll_dice(
-    expression: str | Expression,
-    times: int = 1,
-    *,
-    rng: RNG = None,
-    limits: Limits | None = None,
-) -> list[Roll]:
-    """Roll an expression, and keep the faces.
-
-    The stream is another one than that of `roll`, which keeps totals alone.
-
-    Parameters
-    ----------
-    expression : str or Expression
-    times : int, optional
-        Number of trials.
-    rng : int, SeedSequence, Generator or None, optional
-        A `Generator` is drawn from directly.
-    limits : Limits, optional
-
-    Returns
-    -------
-    list of Roll
-
-    Raises
-    ------
-    NotationError, ParameterError, LimitError
-        As for `run`.
-
-    Examples
-    --------
-    >>> (one,) = roll_dice("2d6+1", rng=7)
-    >>> one.total == 1 + sum(one.pools[0].kept)
-    True
-    """
-    tree, number = _few(expression, times, limits or Limits(), "times", "rolls")
-    generator = _as_generator(rng)
-    return [roll_once(tree, generator) for _ in range(number)]
-
-
-@overload
-def roll(
-    expression: str | Expression,
-    size: None = None,
-    *,
-    rng: RNG = None,
-    limits: Limits | None = None,
-) -> int: ...
-@overload
-def roll(
-    expression: str | Expression, size: int, *, rng: RNG = None, limits: Limits | None = None
-) -> NDArray[np.int64]: ...
-def roll(
-    expression: str | Expression,
-    size: int | None = None,
-    *,
-    rng: RNG = None,
-    limits: Limits | None = None,
-) -> int | NDArray[np.int64]:
-    """Roll an expression, and return the total or totals.
-
-    Parameters
-    ----------
-    expression : str or Expression
-    size : int, optional
-        Number of trials; a single total is returned without it.
-    rng : int, SeedSequence, Generator or None, optional
-        A `Generator` is drawn from directly.
-    limits : Limits, optional
-
-    Returns
-    -------
-    int or ndarray of int64, shape (size,)
-
-    Raises
-    ------
-    NotationError, ParameterError, LimitError
-        As for `run`.
-
-    Examples
-    --------
-    >>> roll("2d6", size=3, rng=1).shape
-    (3,)
-    """
-    number = 1 if size is None else size
-    tree, number = _few(expression, number, limits or Limits(), "size", "batch_size")
-    rolled = rolls(tree, _as_generator(rng), number)
-    return int(rolled[0]) if size is None else rolled
-
-
-def _few(
-    expression: str | Expression, number: int, limits: Limits, parameter: str, limit: str
-) -> tuple[Expression, int]:
-    """Check what is rolled at once and kept whole."""
-    tree = as_expression(expression)
-    check_limits(tree, limits)
-    number = whole_number(parameter, number)
-    sentence = "{} trials would be kept, each by itself"
-    limits.check(limit, number, sentence, "use run, which keeps counts only, or ")
-    limits.check("work", number * max(tree.price, 1), "{} dice would be rolled")
-    return tree, number
-
-
-def _as_generator(rng: RNG) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
-    return np.random.Generator(np.random.SFC64(settle_seed(rng)))
 
 
 def _exact_or_reason(plan: Plan, limits: Limits) -> tuple[PMF | None, str]:
