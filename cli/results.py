@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -59,7 +60,7 @@ def carry_through(
         result, failure = _result_of(lambda: roll(notes, interrupt), notes)
         form.show(result)
         if checkpoint is not None and not result.complete:
-            terminal.say(f"note: to go on with it: dicesim resume {checkpoint}")
+            terminal.say(f"note: to go on with it: dicesim resume {shlex.quote(checkpoint)}")
         code = 0
         if failure is not None:
             terminal.show_error(failure)

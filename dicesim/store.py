@@ -40,6 +40,8 @@ CREATE TABLE runs (
     outcomes BLOB, counts BLOB, digest BLOB
 )
 """
+# How long to wait for another process that is about to see that it came too late.
+_PATIENCE_MS: Final = 1000
 _COLUMNS: Final = "begun, question, batches, elapsed, outcomes, counts"
 
 
@@ -146,7 +148,10 @@ class Store:
         self._connection = connect(self.path, "rwc")
         try:
             with explained(self.path):
+                # Of several that make it at once, one comes first; who comes later is refused.
+                self._wait(_PATIENCE_MS if fresh else 0)
                 self._prepare()
+                self._wait(_PATIENCE_MS)
         except (StoreError, ExecutionError) as error:
             self._connection.close()
             if fresh and isinstance(error, ExecutionError):
@@ -165,6 +170,9 @@ class Store:
         execute("COMMIT")
         execute("PRAGMA journal_mode = WAL")
         execute("BEGIN IMMEDIATE")
+
+    def _wait(self, milliseconds: int) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
     def __enter__(self) -> Store:
         return self
