@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         RecordError as RecordError,
         StoreError as StoreError,
     )
+    from dicesim.estimates import Estimate as Estimate
     from dicesim.execution import BatchRecord as BatchRecord
     from dicesim.expression import Constant as Constant, Expression as Expression
     from dicesim.faces import Die as Die
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
     from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
+    from dicesim.precision import Precision as Precision
     from dicesim.recorded import (
         JointTest as JointTest,
         Margin as Margin,
@@ -76,7 +78,7 @@ if TYPE_CHECKING:
         format_roll as format_roll,
         format_run as format_run,
     )
-    from dicesim.result import Estimate as Estimate, Result as Result, versions as versions
+    from dicesim.result import Result as Result, versions as versions
     from dicesim.rolling import roll as roll, roll_dice as roll_dice
     from dicesim.running import Progress as Progress
     from dicesim.sampling import Roll as Roll, RolledPool as RolledPool
@@ -127,6 +129,7 @@ _HOMES = {
         "DicesimError ExactUnavailable ExecutionError LimitError NotationError ParameterError "
         "RecordError StoreError"
     ),
+    "estimates": "Estimate",
     "execution": "BatchRecord",
     "expression": "Constant Expression",
     "faces": "Die",
@@ -137,10 +140,11 @@ _HOMES = {
     "plan": "Plan fresh_seed",
     "pmf": "PMF",
     "power_analysis": "PowerAnalysis power",
+    "precision": "Precision",
     "report": "format_exact format_power format_rate format_roll format_run",
     "recorded": "JointTest Margin RecordedCheck",
     "recorded_report": "format_check format_look",
-    "result": "Estimate Result versions",
+    "result": "Result versions",
     "sampling": "Roll RolledPool",
     "running": "Progress",
     "rolling": "roll roll_dice",

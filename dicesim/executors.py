@@ -39,6 +39,7 @@ class RunOptions:
     start_method: StartMethod | None
     aggregation: Aggregation
     alpha: float
+    of: str | None
     limits: Limits
 
 

@@ -23,9 +23,14 @@ from dicesim.errors import LimitError, ParameterError
 from dicesim.expression import Expression, check_limits
 from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
+from dicesim.precision import Precision
+from dicesim.tally import Tally
 
 RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None
 
+# Trials where no number is named, and at most where a precision is.
+DEFAULT_N: Final = 10**6
+GREATEST_N: Final = 10**9
 # Fresh seeds stay below this, so that JSON and JavaScript keep every digit.
 _FRESH_SEEDS: Final = 2**53
 _SEEDS: Final = 2**256
@@ -60,6 +65,8 @@ class Plan:
         Trials of every batch but the last.
     method : {"roll", "multinomial"}
     bit_generator : {"SFC64", "PCG64DXSM", "Philox", "MT19937"}
+    until : Precision, optional
+        Stop at the end of the first batch after which this is reached.
 
     Examples
     --------
@@ -75,6 +82,7 @@ class Plan:
     batch_size: int
     method: Method = "roll"
     bit_generator: BitGeneratorName = "SFC64"
+    until: Precision | None = None
 
     @property
     def batches(self) -> int:
@@ -85,6 +93,15 @@ class Plan:
         """Return the batch with this index."""
         return Batch(index, min(self.batch_size, self.n - index * self.batch_size))
 
+    def precise(self, tally: Tally) -> bool:
+        """Tell whether the first batches, which counted this, reach the precision asked for."""
+        batches = -(-tally.total // self.batch_size)
+        return self.until is not None and self.until.reached(tally, batches)
+
+    def fulfilled(self, tally: Tally) -> bool:
+        """Tell whether the first batches, which counted this, are all that was asked for."""
+        return tally.total == self.n or self.precise(tally)
+
     def generator(self, index: int) -> np.random.Generator:
         """Return the random numbers of a batch, from their beginning."""
         sequence = np.random.SeedSequence(self.seed, spawn_key=(index,))
@@ -94,12 +111,13 @@ class Plan:
 
 def make_plan(
     expression: Expression,
-    n: int,
+    n: int | None,
     *,
     rng: RNG = None,
     method: Method = "roll",
     batch_size: int | None = None,
     bit_generator: BitGeneratorName = "SFC64",
+    until: Precision | None = None,
     limits: Limits,
 ) -> Plan:
     """Check everything that a plan holds, and settle what was left open.
@@ -113,16 +131,18 @@ def make_plan(
     """
     require_choice("method", method, METHODS)
     require_choice("bit_generator", bit_generator, BIT_GENERATORS)
+    if n is None:
+        n = DEFAULT_N if until is None else GREATEST_N
     n = whole_number("n", n)
     check_limits(expression, limits)
     _check_work(expression, n, method, limits)
     if batch_size is None:
-        batch_size = _batch_size(expression, n, method)
+        batch_size = _batch_size(expression, n, method, until)
     else:
         batch_size = whole_number("batch_size", batch_size)
         if method == "roll":
             limits.check("batch_size", min(batch_size, n), "a batch would hold {} trials")
-    return Plan(expression, n, settle_seed(rng), batch_size, method, bit_generator)
+    return Plan(expression, n, settle_seed(rng), batch_size, method, bit_generator, until)
 
 
 def whole_number(parameter: str, value: Any) -> int:
@@ -207,8 +227,8 @@ def _check_work(expression: Expression, n: int, method: Method, limits: Limits) 
     )
 
 
-def _batch_size(expression: Expression, n: int, method: Method) -> int:
-    size = max(-(-n // _BATCHES), _LEAST_BATCH)
+def _batch_size(expression: Expression, n: int, method: Method, until: Precision | None) -> int:
+    size = _LEAST_BATCH if until else max(-(-n // _BATCHES), _LEAST_BATCH)
     if method == "multinomial":
         return size
     affordable = max(_BATCH_DICE // max(expression.price, 1), 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 from collections import Counter
 from dataclasses import dataclass
@@ -15,15 +14,18 @@ from typing import Any, Final
 import numpy as np
 
 from dicesim._version import __version__
-from dicesim.choices import Aggregation, StartMethod, require_between
+from dicesim.choices import Aggregation, StartMethod
 from dicesim.condition import Condition
 from dicesim.drawing import bins, csv_text, svg_histogram
-from dicesim.outcome_tests import (
-    adjusted_p_values,
-    simultaneous_intervals,
-    wilson,
-    z_score,
+from dicesim.estimates import (
+    LEVEL,
+    Estimate,
+    Moments,
+    mean,
+    probability,
+    standard_error_of_std,
 )
+from dicesim.outcome_tests import adjusted_p_values, simultaneous_intervals, z_score
 from dicesim.plan import Plan
 from dicesim.pmf import PMF, quantile
 from dicesim.tally import Tally
@@ -32,26 +34,6 @@ from dicesim.wording import describe, unparse
 
 SCHEMA: Final = "dicesim.run/1"
 _TESTED: Final = ("p_holm", "low", "high")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure and its uncertainty.
-
-    Parameters
-    ----------
-    value : float
-    standard_error : float
-    interval : tuple of float
-        Lower and upper end, at the level that was asked for.
-    """
-
-    value: float
-    standard_error: float
-    interval: tuple[float, float]
-
-    def __float__(self) -> float:
-        return self.value
 
 
 @dataclass(frozen=True)
@@ -79,6 +61,8 @@ class Result:
         Why there is none.
     alpha : float
         Alarm level of the check.
+    of : Condition, optional
+        Comparison whose probability was asked for.
     notes : tuple of str
         What the user should know, such as an option that had no effect.
     """
@@ -93,6 +77,7 @@ class Result:
     pmf: PMF | None
     exact_unavailable: str = ""
     alpha: float = ALARM
+    of: Condition | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -112,13 +97,18 @@ class Result:
 
     @property
     def requested_n(self) -> int:
-        """Number of trials that were asked for."""
+        """Number of trials that were asked for; at most so many with a precision target."""
         return self.plan.n
 
-    @property
+    @cached_property
     def complete(self) -> bool:
-        """Whether all trials were rolled."""
-        return self.n == self.requested_n
+        """Whether all trials were rolled, or as many as the precision asked for needed."""
+        return self.plan.fulfilled(self.tally)
+
+    @property
+    def precision_reached(self) -> bool:
+        """Whether a precision was asked for, and reached."""
+        return self.plan.precise(self.tally)
 
     @cached_property
     def _counts(self) -> Counter[int]:
@@ -140,29 +130,30 @@ class Result:
         return self.n / max(self.elapsed_seconds, 1e-9)
 
     @cached_property
-    def _sums(self) -> tuple[int, int]:
-        pairs = self._counts.items()
-        return sum(x * count for x, count in pairs), sum(x * x * count for x, count in pairs)
+    def _moments(self) -> Moments:
+        return Moments.of(self.tally)
 
     @property
     def mean(self) -> float | None:
         """Mean of the totals."""
-        return self._sums[0] / self.n if self.n else None
+        return self._moments.mean
 
     @property
     def std(self) -> float | None:
         """Sample standard deviation of the totals, with n - 1."""
-        if self.n < 2:
-            return None
-        first, second = self._sums
-        return math.sqrt((self.n * second - first * first) / (self.n * (self.n - 1)))
+        return self._moments.std
 
     @property
     def standard_error(self) -> float | None:
         """Standard error of the mean."""
-        return None if self.std is None else self.std / math.sqrt(self.n)
+        return self._moments.standard_error
 
-    def interval(self, level: float = 0.95) -> tuple[float, float] | None:
+    @property
+    def standard_error_of_std(self) -> float | None:
+        """Standard error of the standard deviation."""
+        return standard_error_of_std(self.tally)
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
         """Confidence interval of the mean, from Student's distribution.
 
         Parameters
@@ -175,15 +166,10 @@ class Result:
         ParameterError
             The level is not between 0 and 1.
         """
-        from scipy import special
+        estimate = mean(self.tally, level)
+        return None if estimate is None else estimate.interval
 
-        tail = _upper_tail(level)
-        if self.mean is None or self.standard_error is None:
-            return None
-        half = float(special.stdtrit(self.n - 1, tail)) * self.standard_error
-        return self.mean - half, self.mean + half
-
-    def probability(self, condition: str | int, level: float = 0.95) -> Estimate | None:
+    def probability(self, condition: str | int, level: float = LEVEL) -> Estimate | None:
         """Estimate the probability that the total meets a comparison, such as ``">= 9"``.
 
         The interval is Wilson's, which holds for rare and for missing outcomes too (E. B. Wilson,
@@ -201,17 +187,7 @@ class Result:
         ParameterError
             The condition cannot be read, or the level is not between 0 and 1.
         """
-        from scipy import special
-
-        z = float(special.ndtri(_upper_tail(level)))
-        holds = Condition.parse(condition).holds
-        if not self.n:
-            return None
-        hits = int(self.tally.counts[holds(self.tally.outcomes)].sum())
-        share = hits / self.n
-        low, high = wilson(hits, self.n, z)
-        error = math.sqrt(share * (1 - share) / self.n)
-        return Estimate(share, error, (float(low), float(high)))
+        return probability(self.tally, Condition.parse(condition), level)
 
     def quantile(self, q: float) -> int | None:
         """Return the least total that at least a share `q` of the trials did not exceed.
@@ -311,10 +287,31 @@ class Result:
             "mean": self.mean,
             "std": self.std,
             "standard_error": self.standard_error,
+            "until": self._until(),
+            "probability": self._asked(),
             "outcomes": self.outcomes,
             "check": self.check.to_dict() if self.check else None,
             "check_unavailable": self.check_unavailable or None,
             "versions": versions(),
+        }
+
+    def _until(self) -> dict[str, Any] | None:
+        until = self.plan.until
+        if until is None:
+            return None
+        return {**until.to_dict(), "reached": self.precision_reached}
+
+    def _asked(self) -> dict[str, Any] | None:
+        estimate = self.of and probability(self.tally, self.of)
+        if self.of is None or not estimate:
+            return None
+        return {
+            "of": str(self.of),
+            "value": estimate.value,
+            "standard_error": estimate.standard_error,
+            "low": estimate.interval[0],
+            "high": estimate.interval[1],
+            "expected": None if self.pmf is None else float(self.pmf.probability(str(self.of))),
         }
 
     def to_json(self) -> str:
@@ -353,8 +350,3 @@ def versions() -> dict[str, str]:
         "scipy": version("scipy"),
         "python": platform.python_version(),
     }
-
-
-def _upper_tail(level: float) -> float:
-    require_between("level", level, 0, 1)
-    return (1 + level) / 2

@@ -82,8 +82,8 @@ class Running:
         plan = self.draft.plan
         window = 2 * TASKS_PER_WORKER * (self.team.workers or processors())
         counters = self._counters(window)
-        # A batch in shared counters is marked by itself, so that it is a task by itself.
-        task_size = 1 if counters else None
+        # Shared counters mark each batch by itself, and a precision is looked for after each.
+        task_size = 1 if counters or plan.until else None
         schedule = Schedule(plan, window, task_size=task_size, first=self._batches)
         pmf = self.draft.pmf if plan.method == "multinomial" else None
         job = Job(plan, self.draft.aggregation, pmf, counters)
@@ -123,17 +123,27 @@ class Running:
         return SharedCounters(self.draft.plan.expression, window, context)
 
     def _work(self, job: Job, schedule: Schedule) -> None:
-        if schedule.finished:
+        plan = job.plan
+        if plan.fulfilled(self._tally):
             return
         with closing(self.team.outcomes(job, schedule)) as outcomes:
             for outcome in outcomes:
                 if outcome is not None:
                     self._accept(outcome)
                 if self.progress is not None:
-                    done = min(job.plan.n, self._batches * job.plan.batch_size)
-                    self.progress(Progress(done, job.plan.n, self._elapsed))
+                    done = min(plan.n, self._batches * plan.batch_size)
+                    self.progress(Progress(done, self._needed(done), self._elapsed))
+                if outcome is not None and plan.precise(self._tally):
+                    return
                 if self.cancel is not None and self.cancel.is_set():
                     return
+
+    def _needed(self, done: int) -> int:
+        """Tell how many trials there will be, as far as can be known."""
+        plan = self.draft.plan
+        if plan.until is None:
+            return plan.n
+        return max(done, round(min(plan.n, plan.until.expected_n(self._tally))))
 
     def _accept(self, outcome: Outcome) -> None:
         self._batches = outcome.task.batches.stop

@@ -18,6 +18,7 @@ from dicesim.choices import (
     require_between,
     require_choice,
 )
+from dicesim.condition import Condition
 from dicesim.distribution import exact
 from dicesim.errors import ExactUnavailable, ParameterError
 from dicesim.execution import BatchRecord, Executor
@@ -34,6 +35,7 @@ from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan
 from dicesim.pmf import PMF
+from dicesim.precision import make_precision
 from dicesim.result import Result
 from dicesim.running import Cancel, Progress, Running
 from dicesim.tally import Tally
@@ -48,7 +50,7 @@ FilePath = str | os.PathLike[str]
 
 def run(
     expression: str | Expression = "2d6",
-    n: int = 1_000_000,
+    n: int | None = None,
     *,
     rng: RNG = None,
     method: Method = "roll",
@@ -58,6 +60,9 @@ def run(
     aggregation: Aggregation = "bincount",
     batch_size: int | None = None,
     bit_generator: BitGeneratorName = "SFC64",
+    until_se: float | None = None,
+    until_ci: float | None = None,
+    of: str | int | None = None,
     alpha: float = ALARM,
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[BatchRecord], None] | None = None,
@@ -75,7 +80,8 @@ def run(
     expression : str or Expression, optional
         Notation such as ``"3d6+1d8"``.
     n : int, optional
-        Number of trials.
+        Number of trials, a million by default; with a precision target the most that are rolled,
+        a thousand million by default.
     rng : int, SeedSequence, Generator or None, optional
         Reduced to one integer, ``result.seed``, that replays the run.
     method : {"roll", "multinomial"}, optional
@@ -94,6 +100,12 @@ def run(
         Trials in a batch.
     bit_generator : {"SFC64", "PCG64DXSM", "Philox", "MT19937"}, optional
         Name of a bit generator of `numpy.random`.
+    until_se : float, optional
+        Stop after the first batch at whose end the standard error is no larger; see `Precision`.
+    until_ci : float, optional
+        Stop after the first batch at whose end the 95 % interval reaches no farther to either side.
+    of : str or int, optional
+        Comparison such as ``">= 9"``: the targets are those of its probability, else of the mean.
     alpha : float, optional
         p-value below which the check raises the alarm, less than one half.
     progress : callable, optional
@@ -139,6 +151,7 @@ def run(
     require_choice("aggregation", aggregation, AGGREGATIONS)
     require_between("alpha", alpha, 0, 0.5)
     tree = as_expression(expression)
+    asked = None if of is None else Condition.parse(of)
     plan = make_plan(
         tree,
         n,
@@ -146,14 +159,15 @@ def run(
         method=method,
         batch_size=batch_size,
         bit_generator=bit_generator,
+        until=make_precision(until_se, until_ci, asked),
         limits=limits,
     )
     check_aggregation(plan, aggregation, executor)
-    if checkpoint is not None and aggregation == "shared":
+    if aggregation == "shared" and (plan.until or checkpoint is not None):
         raise ParameterError(
-            "checkpoint: shared counters hold batches in any order, and a checkpoint the first "
-            "ones; choose the aggregation bincount",
-            parameter="checkpoint",
+            "aggregation: shared counters hold batches in any order; a checkpoint is made of the "
+            "first ones, and a precision is looked for in them: choose the aggregation bincount",
+            parameter="aggregation",
         )
     options = RunOptions(
         executor=executor,
@@ -161,6 +175,7 @@ def run(
         start_method=start_method,
         aggregation=aggregation,
         alpha=alpha,
+        of=None if asked is None else str(asked),
         limits=limits,
     )
     draft, team = _draft(plan, options)
@@ -257,6 +272,7 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
         pmf=pmf,
         exact_unavailable=reason,
         alpha=options.alpha,
+        of=None if options.of is None else Condition.parse(options.of),
         notes=(*caveats(plan.expression), *unused_options(team, workers, start_method)),
     )
     return draft, team

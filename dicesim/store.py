@@ -30,6 +30,7 @@ from dicesim.executors import RunOptions
 from dicesim.limits import Limits
 from dicesim.notation import parse
 from dicesim.plan import Plan
+from dicesim.precision import Precision
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 from dicesim.wording import unparse
@@ -78,8 +79,8 @@ class StoredRun:
 
     @property
     def complete(self) -> bool:
-        """Whether all trials were rolled."""
-        return self.batches == self.plan.batches
+        """Whether all trials were rolled, or as many as the precision asked for needed."""
+        return self.plan.fulfilled(self.tally)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `dicesim runs` tells of it."""
@@ -310,11 +311,13 @@ def _plan_to_dict(plan: Plan) -> dict[str, Any]:
         "batch_size": plan.batch_size,
         "method": plan.method,
         "bit_generator": plan.bit_generator,
+        "until": plan.until and plan.until.to_dict(),
     }
 
 
 def _plan_from_dict(values: dict[str, Any]) -> Plan:
-    return Plan(**values | {"expression": parse(values["expression"])})
+    until = values["until"] and Precision.from_dict(values["until"])
+    return Plan(**values | {"expression": parse(values["expression"]), "until": until})
 
 
 def _digest(row: tuple[Any, ...]) -> bytes:

@@ -41,6 +41,8 @@ KEYS = [
     "mean",
     "std",
     "standard_error",
+    "until",
+    "probability",
     "outcomes",
     "check",
     "check_unavailable",

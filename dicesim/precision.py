@@ -1,0 +1,116 @@
+"""When a run has rolled enough: a target for the uncertainty of what it estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dicesim.condition import Condition
+from dicesim.errors import ParameterError
+from dicesim.estimates import Estimate, mean, probability, times
+from dicesim.tally import Tally
+
+# An uncertainty is estimated itself: too little has been seen to trust one before.
+_BATCHES: Final = 2
+_TIMES: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A stopping rule, looked at after each batch in the order of their index.
+
+    No rule is met before the second batch, by a mean that has not varied, or by a probability
+    before thirty trials met the comparison and thirty did not: an observed variance of zero proves
+    nothing.
+
+    Parameters
+    ----------
+    standard_error : float, optional
+        What the standard error has to come down to.
+    margin : float, optional
+        How far the 95 % interval may reach to either side: Student's for a mean, Wilson's for a
+        probability.
+    of : Condition, optional
+        The probability of this comparison; of the mean without it.
+
+    References
+    ----------
+    Y. S. Chow and H. Robbins, "On the asymptotic theory of fixed-width sequential confidence
+    intervals for the mean", Annals of Mathematical Statistics 36 (1965).
+
+    Examples
+    --------
+    >>> rule = Precision(standard_error=0.05)
+    >>> rule.reached(Tally.of({1: 50, 2: 50}), batches=2)
+    False
+    >>> rule.reached(Tally.of({1: 500, 2: 500}), batches=2)
+    True
+    """
+
+    standard_error: float | None = None
+    margin: float | None = None
+    of: Condition | None = None
+
+    def reached(self, tally: Tally, batches: int) -> bool:
+        """Tell whether the first `batches`, which counted this tally, are enough."""
+        return batches >= _BATCHES and 0 < self._excess(tally) <= 1
+
+    def expected_n(self, tally: Tally) -> float:
+        """Guess how many trials will be enough; infinity where nothing can be known yet."""
+        excess = self._excess(tally)
+        return tally.total * excess**2 if excess else float("inf")
+
+    def estimate(self, tally: Tally) -> Estimate | None:
+        """Estimate what the rule is about."""
+        return mean(tally) if self.of is None else probability(tally, self.of)
+
+    def _excess(self, tally: Tally) -> float:
+        """How many times too large the uncertainty is; 0 where it says nothing."""
+        if self.of is not None:
+            hits = times(tally, self.of)
+            if min(hits, tally.total - hits) < _TIMES:
+                return 0
+        estimate = self.estimate(tally)
+        if estimate is None:
+            return 0
+        excess = 0.0
+        if self.standard_error is not None:
+            excess = estimate.standard_error / self.standard_error
+        if self.margin is not None:
+            excess = max(excess, estimate.margin / self.margin)
+        return excess
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rule in plain values."""
+        return {
+            "standard_error": self.standard_error,
+            "margin": self.margin,
+            "of": None if self.of is None else str(self.of),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Precision:
+        """Make the rule again."""
+        of = values["of"]
+        return cls(**values | {"of": None if of is None else Condition.parse(of)})
+
+
+def make_precision(
+    until_se: float | None, until_ci: float | None, of: Condition | None
+) -> Precision | None:
+    """Check what was asked for, and make a rule of it, if it is one.
+
+    Raises
+    ------
+    ParameterError
+        A target is no positive number.
+    """
+    for name, value in (("until_se", until_se), ("until_ci", until_ci)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not (number and 0 < value < float("inf")):
+            raise ParameterError(
+                f"{name}: {value!r} is no positive number; write one, as in 0.001", parameter=name
+            )
+    if until_se is None and until_ci is None:
+        return None
+    return Precision(until_se, until_ci, of)
