@@ -12,7 +12,7 @@ import dicesim
 
 from . import terminal
 from .checking import check
-from .numbers import limits_from, optional, share, whole_number
+from .numbers import limits_from, optional, positive, share, whole_number
 from .options import All, Csv, Json, Quiet, StartMethod, Strict, Trace, Workers, one_of
 from .results import Form, carry_through, print_json
 from .stored import resume, runs
@@ -63,8 +63,30 @@ def _root(
 def run(
     expression: Expression = "2d6",
     n: Annotated[
-        str, typer.Option("--n", metavar="N", help="Number of trials: 1000000, 1_000_000 or 1e6.")
-    ] = "1000000",
+        str | None,
+        typer.Option(
+            "--n",
+            metavar="N",
+            help="Number of trials: 1000000, 1_000_000 or 1e6.  [default: 1e6; with --until-se or "
+            "--until-ci at most 1e9]",
+        ),
+    ] = None,
+    until_se: Annotated[
+        str | None,
+        typer.Option(metavar="E", help="Roll until the standard error is no larger than E."),
+    ] = None,
+    until_ci: Annotated[
+        str | None,
+        typer.Option(metavar="E", help="Roll until the 95 % interval is ± E or narrower."),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMPARISON",
+            help="Print how probable it is, as in '>= 9'; what is rolled for is this probability.  "
+            "[default: the mean]",
+        ),
+    ] = None,
     seed: Seed = None,
     method: Annotated[
         dicesim.Method, typer.Option(help="Roll every die, or draw counts from the exact odds.")
@@ -105,7 +127,7 @@ def run(
     def roll_all(notes: terminal.Notes, interrupt: terminal.Interrupt) -> dicesim.Result:
         return dicesim.run(
             expression,
-            whole_number("--n", n),
+            optional("--n", n),
             rng=optional("--seed", seed),
             method=method,
             executor=executor,
@@ -114,6 +136,9 @@ def run(
             aggregation=aggregation,
             batch_size=optional("--batch-size", batch_size),
             bit_generator=bit_generator,
+            until_se=positive("--until-se", until_se),
+            until_ci=positive("--until-ci", until_ci),
+            of=of,
             alpha=alpha,
             progress=notes.progress,
             trace=notes.trace if trace else None,

@@ -10,6 +10,7 @@ import dicesim
 _LONGEST = 80
 _NUMBER = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _SHARE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII)
+_POSITIVE = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
 def whole_number(option: str, text: str) -> int:
@@ -54,6 +55,28 @@ def share(option: str, text: str) -> float:
     shown = text if len(text) <= _LONGEST else f"{text[:20]}..."
     raise dicesim.ParameterError(
         f"{option}: {shown!r} is not a share; write it as 5% or 0.05", parameter=option
+    )
+
+
+def positive(option: str, text: str | None) -> float | None:
+    """Read a number above 0, such as ``0.001``, ``1e-3`` or ``0.1%``, where there is one.
+
+    Raises
+    ------
+    ParameterError
+        The text is no such number.
+    """
+    if text is None:
+        return None
+    digits = text.removesuffix("%").strip()
+    if len(text) <= _LONGEST and _POSITIVE.fullmatch(digits):
+        value = float(digits) / (100 if text.endswith("%") else 1)
+        if 0 < value < float("inf"):
+            return value
+    shown = text if len(text) <= _LONGEST else f"{text[:20]}..."
+    raise dicesim.ParameterError(
+        f"{option}: {shown!r} is no number above 0; write it as 0.001, 1e-3 or 0.1%",
+        parameter=option,
     )
 
 

@@ -200,7 +200,8 @@ def _trials(result: Result) -> str:
     start = f" ({result.start_method})" if result.start_method else ""
     method = f", {plan.method}" if plan.method != "roll" else ""
     how = f"{result.executor}{start}{workers}, {result.aggregation}{method}"
-    return f"{number} in {counted(plan.batches, 'batch', 'batches')}, {how}"
+    batches = plan.batches if plan.until is None else -(-result.n // plan.batch_size)
+    return f"{number} in {counted(batches, 'batch', 'batches')}, {how}"
 
 
 def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> list[str]:
@@ -284,15 +285,47 @@ def layout_table(
 def _figures(result: Result) -> list[str]:
     if result.mean is None:
         return []
-    line, pmf = f"mean {result.mean:.7g}", result.pmf
-    if result.standard_error:
-        digits = max(0, 1 - math.floor(math.log10(result.standard_error)))
-        line = f"mean {result.mean:.{digits}f} ± {result.standard_error:.{digits}f} (one s.e.)"
+    pmf, probability = result.pmf, result.asked
+    line = f"mean {_with_error(result.mean, result.standard_error, ' (one s.e.)')}"
     line += f", exact {pmf.mean:.7g}" if pmf else ""
     if result.std is not None:
-        line += f"; sd {result.std:.7g}" + (f", exact {pmf.std:.7g}" if pmf else "")
+        line += f"; sd {_with_error(result.std, result.standard_error_of_std)}"
+        line += f", exact {pmf.std:.7g}" if pmf else ""
     possible = f" of {len(pmf):,} possible" if pmf else ""
-    return [line, counted(result.unique, "unique value") + possible]
+    lines = [line, counted(result.unique, "unique value") + possible]
+    if result.of is not None and probability is not None:
+        low, high = probability.interval
+        expected = f", exact {float(pmf.probability(str(result.of))):.6g}" if pmf else ""
+        value = _with_error(probability.value, probability.standard_error, " (one s.e.)")
+        lines.append(f"P({result.of}) = {value}{expected}; 95 % interval {low:.6g} to {high:.6g}")
+    return lines + _precision(result)
+
+
+def _with_error(value: float, error: float | None, label: str = "") -> str:
+    """Write a figure with its standard error, and no more digits than that bears out."""
+    if not error:
+        return f"{value:.7g}"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}{label}"
+
+
+def _precision(result: Result) -> list[str]:
+    """Tell what was rolled for, and whether it was reached."""
+    until = result.plan.until
+    if until is None:
+        return []
+    targets = []
+    if until.standard_error is not None:
+        targets.append(f"a standard error of {until.standard_error:g}")
+    if until.margin is not None:
+        targets.append(f"a 95 % interval of ± {until.margin:g}")
+    subject = "the mean" if until.of is None else f"P({until.of})"
+    target = f"{' and '.join(targets)} for {subject}"
+    if result.precision_reached:
+        return [f"stopped at {target}"]
+    if result.complete:
+        return [f"NOT PRECISE: {result.n:,} trials, the most allowed, did not reach {target}"]
+    return [f"rolled for {target}"]
 
 
 def _verdict(result: Result) -> list[str]:

@@ -288,7 +288,7 @@ class Result:
             "std": self.std,
             "standard_error": self.standard_error,
             "until": self._until(),
-            "probability": self._asked(),
+            "probability": self._probability(),
             "outcomes": self.outcomes,
             "check": self.check.to_dict() if self.check else None,
             "check_unavailable": self.check_unavailable or None,
@@ -301,9 +301,14 @@ class Result:
             return None
         return {**until.to_dict(), "reached": self.precision_reached}
 
-    def _asked(self) -> dict[str, Any] | None:
-        estimate = self.of and probability(self.tally, self.of)
-        if self.of is None or not estimate:
+    @property
+    def asked(self) -> Estimate | None:
+        """Estimate of the probability that was asked for."""
+        return None if self.of is None else probability(self.tally, self.of)
+
+    def _probability(self) -> dict[str, Any] | None:
+        estimate = self.asked
+        if estimate is None:
             return None
         return {
             "of": str(self.of),
