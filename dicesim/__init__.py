@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         Method as Method,
         StartMethod as StartMethod,
     )
+    from dicesim.comparing import compare as compare
+    from dicesim.comparison import ComparedSide as ComparedSide, RuleComparison as RuleComparison
+    from dicesim.comparison_report import format_comparison as format_comparison
     from dicesim.condition import Condition as Condition
     from dicesim.dependence import IndependenceTest as IndependenceTest
     from dicesim.dice import Dice as Dice, Group as Group
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
         Reroll as Reroll,
     )
     from dicesim.notation import parse as parse
+    from dicesim.odds import ComparedFigure as ComparedFigure
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
     from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
@@ -121,6 +125,9 @@ _HOMES = {
     ),
     "cells": "Cell",
     "checking": "check check_file",
+    "comparing": "compare",
+    "comparison": "ComparedSide RuleComparison",
+    "comparison_report": "format_comparison",
     "condition": "Condition",
     "dependence": "IndependenceTest",
     "dice": "Dice Group",
@@ -137,6 +144,7 @@ _HOMES = {
     "measurement": "Benchmark Measurement",
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
     "notation": "parse",
+    "odds": "ComparedFigure",
     "plan": "Plan fresh_seed",
     "pmf": "PMF",
     "power_analysis": "PowerAnalysis power",

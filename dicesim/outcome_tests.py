@@ -62,14 +62,15 @@ def simultaneous_intervals(counts: Sequence[int], n: int, alpha: float) -> tuple
     return wilson(counts, n, -float(special.ndtri(alpha / (2 * len(counts)))))
 
 
-def wilson(hits: ArrayLike, n: int, z: float) -> tuple[Floats, Floats]:
+def wilson(hits: ArrayLike, n: float, z: float) -> tuple[Floats, Floats]:
     """Confidence interval of a probability, which holds for rare and for missing outcomes too.
 
     Parameters
     ----------
-    hits : array_like of int
+    hits : array_like of float
         Of `n` trials.
-    n : int
+    n : float
+        Number of trials, or of as many as an estimate is worth.
     z : float
         Quantile of the normal distribution.
 

@@ -19,6 +19,8 @@ from dicesim.kronecker import pack, slot_width, unpack
 
 # Fractions with more digits than this are not printed: nobody reads them.
 MAX_DIGITS: Final = 100
+# Quantiles that are shown of every law.
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Pairs of outcomes that are combined one by one in about a second, and bytes of whole numbers that
 # are multiplied in that time.
 MAX_PAIRS: Final = 2**22

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import Final
 
 from dicesim.drawing import bar, bins
 from dicesim.expression import Expression
 from dicesim.notation import parse
 from dicesim.outcome_tests import adjusted_p_values, z_score
-from dicesim.pmf import PMF
+from dicesim.pmf import PMF, QUANTILES
 from dicesim.power_analysis import PowerAnalysis
 from dicesim.result import Result
 from dicesim.sampling import Roll
@@ -18,7 +19,6 @@ from dicesim.validation import ALARM, Check
 from dicesim.verdicts import percent
 from dicesim.wording import describe, unparse
 
-_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_BAR: Final = 8
 # Shares below this are written with an exponent, for they would read as zero.
 _LEAST_SHARE: Final = 1e-5
@@ -92,7 +92,7 @@ def format_exact(
         ("at least", [format_share((pmf.total - low) / pmf.total) for low in below]),
         ("at most", [format_share(up / pmf.total) for up in reached]),
     ]
-    quantiles = ", ".join(f"{q:.0%} {pmf.quantile(q):,}" for q in _QUANTILES)
+    quantiles = ", ".join(f"{q:.0%} {pmf.quantile(q):,}" for q in QUANTILES)
     grouped = f" in {len(rows)} rows; --all shows each" if len(rows) < len(pmf) else ""
     figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {counted(len(pmf), 'outcome')}{grouped}"
     return "\n".join(
@@ -263,21 +263,23 @@ def _fractions(pmf: PMF, rows: list[slice], width: int) -> list[Column]:
 
 def layout_table(
     columns: list[Column],
-    values: list[float],
-    marks: list[float] | None,
+    values: Sequence[float],
+    marks: Sequence[float | None] | None,
     width: int,
     ascii_only: bool,
 ) -> list[str]:
     """Right-align the columns, and fill the rest of the width with a bar for each line."""
     widths = [max(map(len, [name, *cells])) for name, cells in columns]
     room = width - sum(widths) - 2 * len(widths) - 1  # the mark of a full bar takes one more
-    top = max([*values, *(marks or [])])
+    marks = marks or [None] * len(values)
+    top = max([*values, *(mark for mark in marks if mark is not None)])
     lines = ["  ".join(name.rjust(w) for (name, _), w in zip(columns, widths, strict=True))]
     for i, value in enumerate(values):
         line = "  ".join(cells[i].rjust(w) for (_, cells), w in zip(columns, widths, strict=True))
         if room >= _LEAST_BAR and top > 0:
-            mark = marks[i] / top if marks else None
-            line += "  " + bar(value / top, mark, room, ascii_only=ascii_only)
+            mark = marks[i]
+            place = None if mark is None else mark / top
+            line += "  " + bar(value / top, place, room, ascii_only=ascii_only)
         lines.append(line.rstrip())
     return lines
 

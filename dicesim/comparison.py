@@ -1,0 +1,272 @@
+"""Two rules side by side: which is higher on average, and how often it wins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import Any, Final
+
+from dicesim.drawing import bins, csv_text, svg_histogram
+from dicesim.odds import LEVEL, ComparedFigure, Shares, difference, mean_figure, odds
+from dicesim.pmf import PMF, QUANTILES
+from dicesim.result import Result, versions
+
+SCHEMA: Final = "dicesim.compare/1"
+# Standard errors beyond which a difference is told without reserve.
+_SURE: Final = 5
+# Parts of the whole that outcomes are weighed in, for display.
+_PARTS: Final = 2**60
+
+
+@dataclass(frozen=True)
+class ComparedSide:
+    """One of two rules: its exact law, or the trials that were rolled for want of one.
+
+    Parameters
+    ----------
+    notation : str
+        The rule in canonical notation.
+    label : str
+        The same in words.
+    pmf : PMF or None
+        The exact law.
+    exact_unavailable : str
+        Why there is none; empty where there is one.
+    result : Result or None
+        The trials, where there is no exact law.
+    notes : tuple of str
+        What the user should know, such as a limit of explosions that holds often.
+    """
+
+    notation: str
+    label: str
+    pmf: PMF | None
+    exact_unavailable: str = ""
+    result: Result | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The exact law, or the shares of what was rolled."""
+        if self.pmf is not None:
+            return Shares(self.pmf)
+        counts = self.result.counts if self.result else {}
+        return Shares(PMF(counts), sum(counts.values()))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the figures of this side have no error."""
+        return self.pmf is not None
+
+    @cached_property
+    def mean(self) -> ComparedFigure:
+        """The mean."""
+        return mean_figure(self.shares)
+
+    @property
+    def std(self) -> float | None:
+        """The standard deviation; of trials with n - 1, and None of a single one."""
+        return self.result.std if self.result else self.shares.law.std
+
+    @property
+    def least(self) -> int:
+        """Least outcome that can occur, or that did."""
+        return self.shares.law.outcomes[0]
+
+    @property
+    def greatest(self) -> int:
+        """Greatest outcome that can occur, or that did."""
+        return self.shares.law.outcomes[-1]
+
+    def quantile(self, q: float) -> int:
+        """Return the least outcome that at least a share `q` of the totals does not exceed.
+
+        Raises
+        ------
+        ParameterError
+            `q` lies outside 0 to 1.
+        """
+        return self.shares.law.quantile(q)
+
+    def share(self, outcome: int) -> float:
+        """Probability of an outcome, or the share of the trials that had it."""
+        return self.shares.law.weight(outcome) / self.shares.law.total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; with ``seed`` and ``n``, `dicesim.run` gives the same trials."""
+        result = self.result
+        return {
+            "expression": self.notation,
+            "label": self.label,
+            "is_exact": self.is_exact,
+            "exact_unavailable": self.exact_unavailable or None,
+            "n": result.n if result else None,
+            "requested_n": result.requested_n if result else None,
+            "seed": result.seed if result else None,
+            "mean": self.mean.to_dict(),
+            "std": self.std,
+            "least": self.least,
+            "greatest": self.greatest,
+            "quantiles": [{"q": q, "outcome": self.quantile(q)} for q in QUANTILES],
+        }
+
+
+@dataclass(frozen=True)
+class RuleComparison:
+    """Two rules, A and B, rolled independently of each other.
+
+    Parameters
+    ----------
+    a, b : ComparedSide
+        The sides.
+    seed : int or None
+        Replays what was simulated; None where all is exact.
+    """
+
+    a: ComparedSide
+    b: ComparedSide
+    seed: int | None = None
+
+    @cached_property
+    def _odds(self) -> tuple[ComparedFigure, ComparedFigure, ComparedFigure]:
+        return odds(self.a.shares, self.b.shares)
+
+    @property
+    def greater(self) -> ComparedFigure:
+        """Probability that A is greater than B."""
+        return self._odds[0]
+
+    @property
+    def equal(self) -> ComparedFigure:
+        """Probability that both are equal."""
+        return self._odds[1]
+
+    @property
+    def less(self) -> ComparedFigure:
+        """Probability that A is less than B."""
+        return self._odds[2]
+
+    @cached_property
+    def mean_difference(self) -> ComparedFigure:
+        """Mean of A less mean of B."""
+        return difference(self.a.shares, self.b.shares)
+
+    @property
+    def same(self) -> bool:
+        """Whether both are the same rule, which is rolled twice."""
+        return self.a.notation == self.b.notation
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no figure has an error."""
+        return self.a.is_exact and self.b.is_exact
+
+    @property
+    def complete(self) -> bool:
+        """Whether all trials were rolled that were asked for."""
+        return all(side.result is None or side.result.complete for side in (self.a, self.b))
+
+    @property
+    def support(self) -> list[int]:
+        """All outcomes of both."""
+        return sorted({*self.a.shares.law, *self.b.shares.law})
+
+    @property
+    def outcomes(self) -> list[dict[str, Any]]:
+        """A row for each outcome of either: its probability, or its share of the trials."""
+        return [
+            {"outcome": outcome, "a": self.a.share(outcome), "b": self.b.share(outcome)}
+            for outcome in self.support
+        ]
+
+    def bins(self, *, show_all: bool = False) -> list[tuple[str, float, float]]:
+        """Outcomes or bins of them for display: label, share of A, share of B."""
+        rows = self.outcomes
+        weights = [round((row["a"] + row["b"]) * _PARTS) for row in rows]
+        return [
+            (label, sum(row["a"] for row in rows[place]), sum(row["b"] for row in rows[place]))
+            for label, place in bins(self.support, weights, show_all=show_all)
+        ]
+
+    @property
+    def summary(self) -> str:
+        """Which is higher on average, and how often it wins, in one sentence."""
+        higher, lead = self._higher()
+        wins = {"A": self.greater, "B": self.less}
+        first, second = ("B", "A") if higher == "B" else ("A", "B")
+        joint = "; "
+        if higher and _surely_less(wins[first], wins[second]):
+            first, second, joint = second, first, ", yet "
+        if wins[first].exact == 1:
+            return f"{lead}; {first} always wins"
+        if self.equal.exact == 1:
+            return f"{lead}; they always tie"
+        return (
+            f"{lead}{joint}{first} wins {_often(wins[first])} of the time, "
+            f"{second} wins {_often(wins[second])}, and {_often(self.equal)} are ties"
+        )
+
+    def _higher(self) -> tuple[str | None, str]:
+        """Which side is higher on average, where that is known, and how to say it."""
+        gap = self.mean_difference
+        if self.same:
+            return None, "A and B are the same rule"
+        if gap.exact == 0:
+            return None, f"A and B have the same mean, {self.a.mean.value:.6g}"
+        if gap.interval is None or gap.interval[0] <= 0 <= gap.interval[1]:
+            return None, "these trials do not tell which is higher on average"
+        higher = "A" if gap.value > 0 else "B"
+        verb = "is" if abs(gap.value) > _SURE * (gap.standard_error or 0) else "seems"
+        size = f"{abs(gap.value):.4g}" if gap.exact else f"about {abs(gap.value):.3g}"
+        return higher, f"{higher} {verb} higher on average, by {size}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as ``dicesim compare --json`` prints them."""
+        return {
+            "schema": SCHEMA,
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "independent": True,
+            "is_exact": self.is_exact,
+            "complete": self.complete,
+            "seed": self.seed,
+            "level": LEVEL,
+            "greater": self.greater.to_dict(),
+            "equal": self.equal.to_dict(),
+            "less": self.less.to_dict(),
+            "mean_difference": self.mean_difference.to_dict(),
+            "summary": self.summary,
+            "outcomes": self.outcomes,
+            "versions": versions(),
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON text; figures that are not defined are null."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def to_csv(self) -> str:
+        """`outcomes` as CSV text."""
+        return csv_text(self.outcomes)
+
+    def _repr_html_(self) -> str:
+        title = f"A: {self.a.label}; B: {self.b.label}; independently rolled"
+        labels, a, b = zip(*self.bins(), strict=True)
+        picture = svg_histogram(labels, a, b, title=title)
+        return f"<div><p>{escape(title)}</p>{picture}<p>{escape(self.summary)}</p></div>"
+
+
+def _surely_less(one: ComparedFigure, other: ComparedFigure) -> bool:
+    """Whether one figure is less than another beyond the uncertainty of both."""
+    if one.interval is None or other.interval is None:
+        return False
+    return one.interval[1] < other.interval[0]
+
+
+def _often(figure: ComparedFigure) -> str:
+    """Write a probability to a tenth of a percent, without rounding to never or always."""
+    if 0 < figure.value < 0.0005:
+        return "<0.1%"
+    below_one = figure.value < 1 or (figure.exact is not None and figure.exact < 1)
+    return ">99.9%" if figure.value >= 0.9995 and below_one else f"{figure.value:.1%}"
