@@ -12,8 +12,9 @@ import dicesim
 
 from . import terminal
 from .checking import check
+from .comparing import compare
 from .numbers import limits_from, optional, positive, share, whole_number
-from .options import All, Csv, Json, Quiet, StartMethod, Strict, Trace, Workers, one_of
+from .options import All, Csv, Json, Limit, Quiet, Seed, StartMethod, Strict, Trace, Workers, one_of
 from .results import Form, carry_through, print_json
 from .stored import resume, runs
 
@@ -29,15 +30,6 @@ app = typer.Typer(
 
 Expression = Annotated[
     str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.")
-]
-Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
-Limit = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=N",
-        help="Raise a limit: price (dice a trial), work (dice in all), outcomes, table_bytes, "
-        "workers, batch_size or rolls; may be repeated.",
-    ),
 ]
 
 
@@ -275,6 +267,7 @@ def power(
 
 
 app.command()(check)
+app.command()(compare)
 app.command()(resume)
 app.command()(runs)
 

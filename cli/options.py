@@ -10,8 +10,8 @@ import dicesim
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print lines of outcome and count.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print lines of outcome and count.")]
 Workers = Annotated[
     str | None,
     typer.Option(metavar="W", help="Number of workers.  [default: one for each processor]"),
@@ -22,6 +22,15 @@ StartMethod = Annotated[
 Trace = Annotated[bool, typer.Option("--trace", help="Tell on stderr where each batch was rolled.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 if the check raises the alarm.")
+]
+Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=N",
+        help="Raise a limit: price (dice a trial), work (dice in all), outcomes, table_bytes, "
+        "workers, batch_size or rolls; may be repeated.",
+    ),
 ]
 
 
