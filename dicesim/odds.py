@@ -248,9 +248,10 @@ def _variances(values: Floats, a: Shares, b: Shares) -> Floats:
         given.append((_conditional_variances(b.law, a.law)[::-1], b.trials))
     variances = np.asarray(sum(variance / n for variance, n in given))
     if len(given) == 2:
-        # What only both together decide is small, and has come into either term.
+        # What only both together decide is small; it has come into either term, and counts once.
         (first, n), (second, m) = given
-        variances -= (values * (1 - values) - first - second) / (n * m)
+        joint = (values * (1 - values) - first - second) / (n * m)
+        variances = np.maximum(variances - joint, joint)
     return np.asarray(np.maximum(variances, 0.0))
 
 
