@@ -183,12 +183,11 @@ class RuleComparison:
 
     def bins(self, *, show_all: bool = False) -> list[tuple[str, float, float]]:
         """Outcomes or bins of them for display: label, share of A, share of B."""
-        rows = self.outcomes
-        weights = [round((row["a"] + row["b"]) * _PARTS) for row in rows]
-        return [
-            (label, sum(row["a"] for row in rows[place]), sum(row["b"] for row in rows[place]))
-            for label, place in bins(self.support, weights, show_all=show_all)
-        ]
+        support = self.support
+        a, b = list(map(self.a.share, support)), list(map(self.b.share, support))
+        weights = [round((p + q) * _PARTS) for p, q in zip(a, b, strict=True)]
+        rows = bins(support, weights, show_all=show_all)
+        return [(label, sum(a[place]), sum(b[place])) for label, place in rows]
 
     @property
     def summary(self) -> str:

@@ -67,7 +67,7 @@ def _side(letter: str, side: ComparedSide, width: int) -> list[str]:
 
 
 def _together(comparison: RuleComparison) -> str:
-    same = ", the same rule twice" if comparison.a.notation == comparison.b.notation else ""
+    same = ", the same rule twice" if comparison.same else ""
     if comparison.is_exact:
         return f"independently rolled{same}; both exact"
     if comparison.a.is_exact or comparison.b.is_exact:
@@ -120,30 +120,31 @@ def _outcomes(
     marks = [share or None for share in b]
     head, *lines = layout_table(columns, a, marks, width, ascii_only)
     block, tick = ("#", "|") if ascii_only else ("█", "┃")
-    grouped = len(rows) < len(comparison.support)
-    note = f", {len(comparison.support):,} outcomes in {len(rows)} rows; --all shows each"
-    return [f"{head}  {block} A, {tick} B{note if grouped else ''}", *lines]
+    number = len(comparison.support)
+    if len(rows) < number:
+        lines.append(f"{number:,} outcomes in {len(rows)} rows; --all shows each")
+    return [f"{head}  {block} A, {tick} B", *lines]
 
 
 def _odds(comparison: RuleComparison) -> list[Column]:
     shares = [comparison.greater, comparison.equal, comparison.less]
     gap = comparison.mean_difference
-    decimals = _decimals(gap.standard_error) if gap.standard_error else None
-    mean = f"{gap.value:+.7g}" if decimals is None else f"{gap.value:+.{decimals}f}"
+    decimals = _decimals(gap.standard_error) if gap.standard_error else 0
+    mean = f"{gap.value:+.{decimals}f}" if gap.standard_error else f"{gap.value:+.7g}"
     columns = [
         ("", ["A > B", "A = B", "A < B", "mean of A - mean of B"]),
         ("", [*(format_share(figure.value) for figure in shares), mean]),
     ]
     if comparison.is_exact:
-        fractions = [figure.fraction or "" for figure in (*shares, gap)]
+        fractions = [(figure.fraction or "").removesuffix("/1") for figure in (*shares, gap)]
         short = [text if len(text) <= _LONGEST_FRACTION else "" for text in fractions]
         return [*columns, ("exact", short)] if any(short) else columns
     errors = [f"{(figure.standard_error or 0) * 100:.2g}%" for figure in shares]
     ends = [f"{low:.4%} to {high:.4%}" for low, high in (f.interval for f in shares if f.interval)]
     spread = ["", ""]
     if gap.standard_error is not None and gap.interval is not None:
-        low, high = (f"{end:+.{decimals or 0}f}" for end in gap.interval)
-        spread = [f"{gap.standard_error:.{decimals or 0}f}", f"{low} to {high}"]
+        low, high = (f"{end:+.{decimals}f}" for end in gap.interval)
+        spread = [f"{gap.standard_error:.{decimals}f}", f"{low} to {high}"]
     return [
         *columns,
         ("one s.e.", [*errors, spread[0]]),

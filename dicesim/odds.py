@@ -130,8 +130,6 @@ def difference(a: Shares, b: Shares) -> ComparedFigure:
     >>> difference(Shares(PMF({0: 1, 1: 3})), Shares(PMF({0: 1, 1: 1}))).exact
     Fraction(1, 4)
     """
-    from scipy import special
-
     exact = a.law.exact_mean - b.law.exact_mean
     counted = [shares for shares in (a, b) if shares.trials is not None]
     if not counted:
@@ -142,6 +140,8 @@ def difference(a: Shares, b: Shares) -> ComparedFigure:
     variances = [shares.variance_of_mean for shares in counted]
     if not any(variances):
         return ComparedFigure(value, None, 0.0, (value, value))
+    from scipy import special  # slow to import, and no need of what is exact
+
     error = math.sqrt(sum(variances))
     parts = zip(counted, variances, strict=True)
     weights = [variance**2 / ((shares.trials or 0) - 1) for shares, variance in parts]

@@ -205,7 +205,9 @@ def test_importing_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["check", "--help"], ["complete"]], ids=" ".join
+    "arguments",
+    [["--help"], ["run", "--help"], ["check", "--help"], ["compare", "--help"], ["complete"]],
+    ids=" ".join,
 )
 def test_help_loads_no_numpy(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Help and completion come before anything heavy."""
@@ -325,3 +327,10 @@ def test_a_check_loads_no_heavy_module() -> None:
     )
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "pydantic", "rich", "multiprocessing"} & loaded
+
+
+def test_an_exact_comparison_loads_no_scipy() -> None:
+    """Only estimates have intervals."""
+    loaded = set(after_command("*sys.modules", "compare", "2d6", "1d12"))
+    assert "dicesim.odds" in loaded
+    assert not {"scipy", "multiprocessing", "pydantic", "rich"} & loaded

@@ -250,7 +250,7 @@ def test_help_and_version(command_line: CommandLine) -> None:
     shown = command_line()
     assert shown.returncode == 0
     assert shown.stdout == command_line("--help").stdout
-    for command in ("run", "exact", "roll", "bench", "power", "check"):
+    for command in ("run", "exact", "roll", "bench", "power", "check", "compare"):
         text = command_line(command, "--help").stdout
         assert command in shown.stdout
         assert max(map(len, text.splitlines())) <= 80

@@ -460,6 +460,7 @@ def test_values_are_frozen_and_travel() -> None:
         (*PAIR, None),
         (*PAIR, NOTHING_EXACT),
         ("100d6", "30d20kh10", None),
+        ("1d100*1000000000000", "-1d100*1000000000000", None),
         ("1d6*1000000000000", "-1d6*1000000000000", None),
         ("1d6", "10d10", TIGHT),
         ("5", "5", None),
