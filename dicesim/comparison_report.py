@@ -41,7 +41,7 @@ def format_comparison(
         *_side("B", comparison.b, width),
         *wrap(_together(comparison), width),
         "",
-        *_plain(_figures(comparison)),
+        *_plain(_figures(comparison, "+/-" if ascii_only else "±")),
         "",
         *_outcomes(comparison, width, ascii_only, show_all),
         "",
@@ -51,8 +51,7 @@ def format_comparison(
     ]
     if comparison.seed is not None:
         lines.append(f"seed {comparison.seed}")
-    text = "\n".join(lines)
-    return text.replace("±", "+/-") if ascii_only else text
+    return "\n".join(lines)
 
 
 def _side(letter: str, side: ComparedSide, width: int) -> list[str]:
@@ -84,22 +83,22 @@ def _plain(columns: list[Column]) -> list[str]:
     return [head, *lines] if head.strip() else lines
 
 
-def _figures(comparison: RuleComparison) -> list[Column]:
+def _figures(comparison: RuleComparison, sign: str) -> list[Column]:
     names = ["mean", "sd", *(f"{q:.0%} quantile" for q in QUANTILES), "least", "greatest"]
     columns = [("", [name.replace("50% quantile", "median") for name in names])]
     for letter, side in (("A", comparison.a), ("B", comparison.b)):
         spread = "" if side.std is None else f"{side.std:.7g}"
         outcomes = [*map(side.quantile, QUANTILES), side.least, side.greatest]
-        columns.append((letter, [_mean(side.mean), spread, *(f"{x:,}" for x in outcomes)]))
+        columns.append((letter, [_mean(side.mean, sign), spread, *(f"{x:,}" for x in outcomes)]))
     return columns
 
 
-def _mean(mean: ComparedFigure) -> str:
+def _mean(mean: ComparedFigure, sign: str) -> str:
     """Write a mean to all digits, or to those that its error leaves."""
     if not mean.standard_error:
         return f"{mean.value:.7g}"
     digits = _decimals(mean.standard_error)
-    return f"{mean.value:.{digits}f} ± {mean.standard_error:.{digits}f}"
+    return f"{mean.value:.{digits}f} {sign} {mean.standard_error:.{digits}f}"
 
 
 def _decimals(error: float) -> int:

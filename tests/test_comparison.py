@@ -474,6 +474,9 @@ def test_reports_fit_80_columns(a: str, b: str, limits: Limits | None) -> None:
         assert max(map(len, text.splitlines())) <= 80
         assert text.isascii() or not ascii_only
         assert all(line == line.rstrip() for line in text.splitlines())
+        blank = [i for i, line in enumerate(text.splitlines()) if not line]
+        table = text.splitlines()[blank[0] + 1 : blank[1]]
+        assert len({len(line) for line in table}) == 1  # all end where column B does
         rows = compared.bins(show_all=show_all)
         assert len(rows) <= 40 or show_all
         assert math.fsum(a for _, a, _ in rows) == pytest.approx(1)
