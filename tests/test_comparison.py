@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
 from itertools import product
+from typing import Any
 
+import icepool  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -65,6 +67,22 @@ def test_every_pair_of_faces() -> None:
     assert compared.equal.exact == Fraction(sum(x == y for x, y in pairs), 24)
     assert compared.less.exact == Fraction(sum(x < y for x, y in pairs), 24)
     assert compared.mean_difference.exact == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "first", "second"),
+    [
+        ("4d6kh3", "3d6+2", icepool.d6.highest(4, 3), 3 @ icepool.d6 + 2),
+        ("2d20kh1", "1d20+5", icepool.d20.highest(2), icepool.d20 + 5),
+        ("10d10>=8", "6d6>=4", 10 @ (icepool.d10 >= 8), 6 @ (icepool.d6 >= 4)),
+    ],
+)
+def test_against_another_library(a: str, b: str, first: Any, second: Any) -> None:
+    """The odds are those of icepool."""
+    compared = compare(a, b)
+    assert compared.greater.exact == (first > second).probability(True)
+    assert compared.equal.exact == (first == second).probability(True)
+    assert compared.less.exact == (first < second).probability(True)
 
 
 @FEW
