@@ -17,7 +17,8 @@ from dicesim.expression import Expression
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, settle_seed, whole_number
-from dicesim.simulation import Cancel, Progress, run
+from dicesim.running import Cancel, Progress
+from dicesim.simulation import run
 from dicesim.wording import caveats, describe, unparse
 
 # Apart from the keys of batches, which are below 2**63, and from the one of p-values, 2**64 - 1.
