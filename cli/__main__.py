@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
-from types import FrameType
-from typing import Final
+
+TYPE_CHECKING = False  # to import typing takes time, and an interrupt meanwhile ends in a traceback
+if TYPE_CHECKING:
+    from typing import TextIO
 
 # Objects to be made before the collector looks for garbage, in place of some hundreds. Loading the
 # modules makes 80,000 that all stay; to look through them took a twentieth of a short run's time.
-_COLLECT_AFTER: Final = 100_000
+_COLLECT_AFTER = 100_000
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # Until a run knows what to do with an interrupt, it ends the program without a traceback.
+    signal.signal(signal.SIGINT, _leave)
     # A stream that was closed beforehand is None, and would end the program at the first word.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-    # Until a run knows what to do with an interrupt, it ends the program without a traceback.
-    signal.signal(signal.SIGINT, _leave)
+    sys.stdout = _buffered(sys.stdout)
     # Dice need no linear algebra, and its threads would keep a processor busy waiting for some.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_COLLECT_AFTER)
@@ -31,7 +35,19 @@ def main() -> None:
     sys.exit(code)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _buffered(stream: TextIO) -> TextIO:
+    """Return a stream that writes everything it is given.
+
+    One that is not buffered (``PYTHONUNBUFFERED``) gives up the rest of what a signal interrupts.
+    """
+    if not isinstance(stream.buffer, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(stream.buffer), encoding=stream.encoding, errors=stream.errors
+    )
+
+
+def _leave(_number: int, _frame: object) -> None:
     os._exit(130)
 
 

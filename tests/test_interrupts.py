@@ -1,0 +1,180 @@
+"""Ctrl-C at any instant leaves what was finished, exit code 130, and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import dicesim
+from tests.conftest import SEED
+from tests.faulting import WAYS, Command, instants
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX"),
+    pytest.mark.timeout(120),
+]
+
+ENDLESS = ("run", "9d6", "--n", "1e12", "--seed", "5", "--batch-size", "1e6")
+
+
+OURS = re.compile(r'__main__\.py", line \d+, in main')
+
+
+def noise(errors: str) -> list[str]:
+    """Lines on stderr that are no notes."""
+    return [
+        line for line in errors.splitlines() if not line.startswith(("note: ", "batch ", "seed "))
+    ]
+
+
+def interrupted(
+    script: str, arguments: tuple[str, ...], instant: float, *, to_all: bool
+) -> tuple[int, str]:
+    """Interrupt a command at an instant, and check all but what it printed."""
+    command = Command([script, *arguments])
+    command.wait_at_most(instant)
+    command.send(signal.SIGINT, to_all=to_all)
+    code, out, err = command.end()
+    # Until our first line runs, the interrupt is Python's own matter.
+    if code not in (1, -signal.SIGINT) or OURS.search(err):
+        assert noise(err) == [], (arguments, instant)
+        assert code in (130, 0), (arguments, instant)
+    return code, out
+
+
+def storm(script: str, way: str, seed: int, number: int) -> None:
+    """Interrupt a run at random instants, the whole group or the parent alone."""
+    for i, instant in enumerate(instants(seed, number, 1.2)):
+        arguments = (*ENDLESS, *WAYS[way], "--json")
+        code, out = interrupted(script, arguments, instant, to_all=i % 4 < 2)
+        assert code != 0
+        if not out:
+            continue
+        assert code == 130
+        result = json.loads(out)
+        assert not result["complete"]
+        assert result["n"] % 10**6 == 0
+        assert sum(row["count"] for row in result["outcomes"]) == result["n"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_at_random_instants(way: str, dicesim_script: str) -> None:
+    """Whole JSON or nothing, no noise and no orphan, from the start-up on."""
+    storm(dicesim_script, way, SEED + len(way), 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("way", WAYS)
+def test_storms_of_ctrl_c(way: str, dicesim_script: str) -> None:
+    """The same, fifty times for each way."""
+    storm(dicesim_script, way, SEED, 50)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("to_all", [True, False], ids=["group", "parent"])
+def test_ctrl_c_while_rolling(way: str, to_all: bool, dicesim_script: str) -> None:
+    """The partial result is the first batches, but for shared counters, and can be replayed."""
+    command = Command([dicesim_script, *ENDLESS, *WAYS[way], "--json", "--trace"])
+    assert command.process.stderr is not None
+    command.process.stderr.readline()  # a batch was rolled
+    command.send(signal.SIGINT, to_all=to_all)
+    code, out, err = command.end()
+    assert code == 130
+    assert noise(err) == []
+    result = json.loads(out)
+    assert not result["complete"]
+    assert result["n"] >= 10**6
+    if result["aggregation"] != "shared" and result["n"] <= 10**8:
+        again = dicesim.run("9d6", result["n"], rng=5, batch_size=10**6)
+        assert {row["outcome"]: row["count"] for row in result["outcomes"]} == {
+            outcome: again.counts[outcome] for outcome in again.support
+        }
+
+
+PRINTING = "d{1..50000}"
+
+
+def without_times(text: str) -> str:
+    """Leave out the lines that tell how long it took."""
+    return "".join(
+        line for line in text.splitlines(True) if "second" not in line and " s, " not in line
+    )
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--quiet", "--all"])
+def test_ctrl_c_while_printing(form: str, dicesim_script: str) -> None:
+    """What is being printed is printed to its end; a second Ctrl-C ends it."""
+    arguments = [dicesim_script, "run", PRINTING, "--n", "1e5", "--seed", "1", form]
+    alone = Command(arguments).end()
+    command = Command(arguments)
+    assert command.process.stdout is not None
+    first = os.read(command.process.stdout.fileno(), 1).decode()  # the rest fills the pipe
+    command.send(signal.SIGINT, to_all=True)
+    code, out, err = command.end()
+    assert noise(err) == []
+    assert code == 130
+    assert without_times(first + out) == without_times(alone[1])
+    assert len(out) > 10**5
+
+
+WOLF = str(Path(__file__).resolve().parents[1] / "dicesim" / "data" / "wolf.csv")
+COMMANDS = [
+    ("exact", "200d100"),
+    ("exact", "30d100kh15"),
+    ("roll", "100d6", "--times", "1000"),
+    ("power", "2d6", "--bias", "0.01%"),
+    ("bench",),
+    ("check", WOLF, "--against", "1d6", "--column", "white", "--counts"),
+    ("--help",),
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_ctrl_c_ends_every_command(arguments: tuple[str, ...], dicesim_script: str) -> None:
+    """Without a traceback, whether it was done already or not."""
+    for i, instant in enumerate(instants(SEED + len(arguments[0]), 2, 0.6)):
+        interrupted(dicesim_script, arguments, instant, to_all=i % 2 == 0)
+
+
+def test_ctrl_c_in_a_script_of_the_library(tmp_path: Path) -> None:
+    """In Python it is a KeyboardInterrupt as ever, and no worker stays."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import dicesim\n"
+        "if __name__ == '__main__':\n"
+        "    tell = lambda record: print(record.process, flush=True)\n"
+        "    try:\n"
+        "        dicesim.run('9d6', 10**12, workers=2, executor='process', trace=tell)\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    for to_all in (True, False):
+        command = Command([sys.executable, str(script)])
+        assert command.process.stdout is not None
+        command.process.stdout.readline()
+        command.send(signal.SIGINT, to_all=to_all)
+        code, out, err = command.end()
+        assert (code, err) == (0, "")
+        assert out.splitlines()[-1] == "interrupted"
+
+
+def test_a_second_ctrl_c_ends_it_at_once(dicesim_script: str) -> None:
+    """Whoever presses it again wants no result."""
+    for pause in itertools.islice(instants(SEED, 6, 0.2), 3):
+        command = Command([dicesim_script, *ENDLESS, "--trace", "--executor", "serial"])
+        assert command.process.stderr is not None
+        command.process.stderr.readline()
+        command.send(signal.SIGINT, to_all=True)
+        command.wait_at_most(pause)
+        command.send(signal.SIGINT, to_all=True)
+        code, _, err = command.end()
+        assert code == 130
+        assert noise(err) == []
