@@ -82,7 +82,7 @@ def _with_workers(
     from dicesim.futures import FuturesExecutor
     from dicesim.pool import PoolExecutor
     from dicesim.processes import ProcessExecutor
-    from dicesim.workers import inside_daemon, settle_start_method
+    from dicesim.workers import obstacle, settle_start_method
 
     method = settle_start_method(start_method)
     if isinstance(executor, concurrent.futures.Executor):
@@ -95,17 +95,16 @@ def _with_workers(
     if executor == "auto":
         asked = workers is not None or start_method is not None
         worth = asked or words > _WORTH_WORKERS[method]
-        executor = "process" if worth and number > 1 and not inside_daemon() else "serial"
+        executor = "process" if worth and number > 1 and not obstacle(method) else "serial"
     if executor == "serial":
         return SerialExecutor()
     if executor == "threads":
         return FuturesExecutor(
             "threads", lambda: concurrent.futures.ThreadPoolExecutor(number), number
         )
-    if inside_daemon():
+    if reason := obstacle(method):
         raise ParameterError(
-            f"executor: {executor} cannot start workers inside a worker process; choose serial, "
-            "threads or auto",
+            f"executor: {executor} cannot start workers {reason}; choose serial, threads or auto",
             parameter="executor",
         )
     kind = ProcessExecutor if executor == "process" else PoolExecutor

@@ -62,7 +62,12 @@ class FuturesExecutor:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _make(self) -> Executor:
-        pool = self.make()
+        try:
+            pool = self.make()
+        except OSError as error:
+            raise ExecutionError(
+                f"the function that was handed in could make no executor: {error}"
+            ) from error
         if not isinstance(pool, Executor):
             raise ParameterError(
                 f"executor: the function returned {pool!r}; return a concurrent.futures.Executor",
@@ -85,7 +90,7 @@ class FuturesExecutor:
             except BrokenExecutor:
                 schedule.lost(task, blamed=False)
                 raise
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 raise ExecutionError(f"the executor takes no tasks: {error}") from error
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection, resource_tracker
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any, Final
 
 from dicesim.choices import START_METHODS, StartMethod, require_choice
@@ -27,6 +29,9 @@ _WATCHER: Final = "dicesim parent watcher"
 
 # What multiprocessing says of every worker when the fork server has died.
 _UNKNOWN_END: Final = 255
+
+# What the system says where it has no room for another process, thread or file.
+_NO_ROOM: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 # A process forked by another thread in the middle of this would inherit the wrong ends of pipes.
 _STARTING = threading.Lock()
@@ -46,7 +51,7 @@ def settle_start_method(start_method: StartMethod | None) -> StartMethod:
     available = multiprocessing.get_all_start_methods()
     if start_method is None:
         quiet = sys.platform == "linux" and sys.version_info < (3, 12)
-        if quiet and threading.active_count() == 1:
+        if quiet and "fork" in available and threading.active_count() == 1:
             return "fork"
         return "forkserver" if "forkserver" in available else "spawn"
     require_choice("start_method", start_method, START_METHODS)
@@ -58,9 +63,32 @@ def settle_start_method(start_method: StartMethod | None) -> StartMethod:
     return start_method
 
 
-def inside_daemon() -> bool:
-    """Tell whether this process is a worker that may have no children."""
-    return multiprocessing.current_process().daemon
+def obstacle(start_method: StartMethod) -> str:
+    """Tell why worker processes cannot be started here; empty where they can.
+
+    Returns
+    -------
+    str
+        To be put after "cannot start workers".
+    """
+    if multiprocessing.current_process().daemon:
+        return "inside a worker process"
+    if start_method != "fork" and _without_file():
+        return f"by {start_method} for a program read from standard input (save it in a file)"
+    if "fork" in multiprocessing.get_all_start_methods():
+        try:
+            multiprocessing.get_context("fork").Lock()
+        except (OSError, ImportError):
+            return "on a system without shared memory for their locks (is there no /dev/shm?)"
+    return ""
+
+
+def _without_file() -> bool:
+    """Tell whether the program, which workers import, has a name but no file."""
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None)
+    imported = getattr(main, "__spec__", None) is not None
+    return bool(script) and not imported and not Path(str(script)).exists()
 
 
 @contextmanager
@@ -86,8 +114,10 @@ def starting(context: BaseContext) -> Iterator[None]:
             yield
         except ConnectionError:
             raise
-        except (OSError, EOFError) as error:
-            raise ExecutionError(f"no worker could be started ({error!r}); {GUARD_HINT}") from error
+        except (OSError, EOFError, RuntimeError) as error:
+            full = isinstance(error, RuntimeError) or getattr(error, "errno", None) in _NO_ROOM
+            hint = "choose fewer workers, or serial" if full else GUARD_HINT
+            raise ExecutionError(f"no worker could be started ({error}); {hint}") from error
         finally:
             if blockable:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
