@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,11 +34,14 @@ def filled(path: Path) -> bool:
         That cannot be known.
     """
     try:
-        return path.stat().st_size > 0
+        found = path.stat()
     except FileNotFoundError:
         return False
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):  # such as /dev/null, beside which SQLite would write
+        raise StoreError(f"{path}: is no file; name one")
+    return found.st_size > 0
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:

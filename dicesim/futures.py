@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from dicesim.choices import StartMethod
 from dicesim.errors import ExecutionError, ParameterError
 from dicesim.execution import TICK, TRIES, Job, Outcome, Outcomes, Schedule, Task, run_task
 from dicesim.workers import watch_parent
+
+# How long workers may take to end by themselves, in seconds.
+_PATIENCE: Final = 2.0
 
 Flying = dict[Future[Outcome], Task]
 
@@ -59,7 +63,7 @@ class FuturesExecutor:
             for future in flying:
                 future.cancel()
             if self.owned:
-                pool.shutdown(wait=True, cancel_futures=True)
+                _shut_down(pool)
 
     def _make(self) -> Executor:
         try:
@@ -118,6 +122,24 @@ class FuturesExecutor:
             f"the executor that was handed in broke: {error}; hand in a function that makes one, "
             "and it is made anew"
         )
+
+
+def _shut_down(pool: Executor) -> None:
+    """End a pool, and its processes with it where they do not end by themselves.
+
+    A process that was forked beside other threads may stand still for ever before its first task
+    (a lock was held as it was forked), and the pool's own `shutdown` then waits for it.
+    """
+    end = threading.Thread(
+        target=pool.shutdown, kwargs={"wait": True, "cancel_futures": True}, daemon=True
+    )
+    processes = dict(getattr(pool, "_processes", None) or {})
+    end.start()
+    end.join(_PATIENCE)
+    if end.is_alive() and processes:
+        for process in processes.values():
+            process.kill()
+        end.join(_PATIENCE)
 
 
 def _run_watched(job: Job, task: Task) -> Outcome:

@@ -144,6 +144,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         fresh = not filled(self.path)
+        ours = not self.path.exists()
         if not fresh:
             stored_runs(self.path)  # nothing is written to a file that is not sound
         self._connection = connect(self.path, "rwc")
@@ -155,7 +156,7 @@ class Store:
                 self._wait(_PATIENCE_MS)
         except (StoreError, ExecutionError) as error:
             self._connection.close()
-            if fresh and isinstance(error, ExecutionError):
+            if ours and isinstance(error, ExecutionError):
                 self.path.unlink(missing_ok=True)  # there was no room even for the first page
             raise
 

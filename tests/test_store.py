@@ -151,9 +151,11 @@ def test_what_cannot_be_kept_is_refused_before_any_roll(tmp_path: Path) -> None:
     """Counters in any order, a directory, no directory, a name that is none."""
     with pytest.raises(dicesim.ParameterError, match="choose the aggregation bincount"):
         run(tmp_path / "runs.db", aggregation="shared")
-    for path in (tmp_path, tmp_path / "nowhere" / "runs.db", Path("a\0b"), tmp_path / ("x" * 300)):
+    names = ("", "nowhere/runs.db", "a\0b", "x" * 300)
+    for path in (*(tmp_path / name for name in names), Path("/dev/null"), Path("/dev/full")):
         with pytest.raises(dicesim.StoreError, match="name "):
             run(path)
+    assert Path("/dev/null").is_char_device()
     with pytest.raises(dicesim.NotationError):
         dicesim.run("2d", checkpoint=tmp_path / "runs.db")
     assert not list(tmp_path.iterdir())
