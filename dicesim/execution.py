@@ -39,8 +39,12 @@ _TASK_BATCHES: Final = 256
 class Task:
     """What is submitted to a worker: a range of batches."""
 
-    index: int
     batches: range
+
+    @property
+    def index(self) -> int:
+        """That of its first batch, by which it is told from others."""
+        return self.batches.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,8 @@ def _tally_batch(job: Job, index: int) -> Tally:
 class Schedule:
     """Which tasks wait, which are in flight, and which are done.
 
-    Tasks are numbered from 0. No more than `window` tasks lie between the first that is not yet
-    handed on and the last that was taken, so what is held back stays bounded.
+    No more than `window` tasks lie between the first batch that is not yet handed on and the last
+    that was taken, so what is held back stays bounded.
 
     Parameters
     ----------
@@ -164,20 +168,18 @@ class Schedule:
         self._size = task_size or max(
             1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window, _TASK_BATCHES)
         )
-        self._batches = range(first, plan.batches)
-        self._count = -(-len(self._batches) // self._size)
-        self.window = window
-        self._fresh = 0
+        self._reach = window * self._size
+        self._end = plan.batches
+        self._next = self._fresh = first
         self._again: deque[Task] = deque()
         self._tries: dict[int, int] = {}
         self._flying: dict[int, Task] = {}
         self._held: dict[int, Outcome] = {}
-        self._next = 0
 
     @property
     def finished(self) -> bool:
         """Whether every outcome was handed on."""
-        return self._next == self._count
+        return self._next == self._end
 
     @property
     def flying(self) -> list[Task]:
@@ -188,10 +190,9 @@ class Schedule:
         """Return the next task to submit, or None where there is none for now."""
         if self._again:
             task = self._again.popleft()
-        elif self._fresh < min(self._count, self._next + self.window):
-            start = self._fresh * self._size
-            task = Task(self._fresh, self._batches[start : start + self._size])
-            self._fresh += 1
+        elif self._fresh < min(self._end, self._next + self._reach):
+            task = Task(range(self._fresh, min(self._fresh + self._size, self._end)))
+            self._fresh = task.batches.stop
         else:
             return None
         self._flying[task.index] = task
@@ -199,37 +200,45 @@ class Schedule:
 
     def done(self, outcome: Outcome) -> None:
         """Accept an outcome; a second one of the same task is ignored."""
-        if self._flying.pop(outcome.task.index, None) is not None:
+        if self._flying.get(outcome.task.index) == outcome.task:
+            del self._flying[outcome.task.index]
             self._held[outcome.task.index] = outcome
 
     def lost(self, task: Task, *, blamed: bool) -> None:
         """Have a task run again whose worker died; `blamed` counts the try.
+
+        The batches of a task that is to blame are tried one by one, so that the guilty one is found
+        and the others are not held liable.
 
         Raises
         ------
         ExecutionError
             The task has had its last try.
         """
-        if self._flying.pop(task.index, None) is None:
+        if self._flying.get(task.index) != task:
             return
+        del self._flying[task.index]
         tries = self._tries.get(task.index, 0) + blamed
-        self._tries[task.index] = tries
         if tries >= TRIES:
-            first, last = task.batches[0], task.batches[-1]
-            batches = f"batch {first}" if first == last else f"batches {first} to {last}"
-            raise ExecutionError(f"{batches} ended its worker {TRIES} times; gave up")
-        self._again.append(task)
+            raise ExecutionError(f"batch {task.index} ended its worker {TRIES} times; gave up")
+        if not blamed:
+            self._again.append(task)
+            return
+        for batch in task.batches:
+            self._tries[batch] = tries
+            self._again.append(Task(range(batch, batch + 1)))
 
     def suspected(self, task: Task) -> bool:
         """Tell whether a task has been blamed before."""
         return self._tries.get(task.index, 0) > 0
 
     def ready(self) -> Iterator[Outcome]:
-        """Hand on what is done, in the order of the index."""
+        """Hand on what is done, in the order of the batches."""
         while self._next in self._held:
             outcome = self._held.pop(self._next)
-            self._next += 1
-            self._tries.pop(outcome.task.index, None)
+            self._next = outcome.task.batches.stop
+            for batch in outcome.task.batches:
+                self._tries.pop(batch, None)
             yield outcome
 
 
