@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterable
@@ -48,6 +49,39 @@ def of_group(group: int) -> list[int]:
         except ProcessLookupError:
             continue
     return [process for process in found if alive(process)]
+
+
+def workers_of(group: int) -> list[int]:
+    """Find the workers of a process group's leader: neither the fork server nor the tracker."""
+    parents = {process: parent(process) for process in of_group(group)}
+    workers = []
+    for process, above in parents.items():
+        try:
+            command = Path(f"/proc/{process}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        server = above == group and "forkserver" in command
+        if process != group and not server and "resource_tracker" not in command:
+            workers.append(process)
+    return workers
+
+
+def parent(process: int) -> int:
+    """Parent of a process; 0 where it has ended."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def kill(processes: Iterable[int]) -> int:
+    """Kill processes, and count them."""
+    killed = 0
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+            killed += 1
+    return killed
 
 
 def wait_until_gone(processes: Iterable[int]) -> None:

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -225,49 +224,6 @@ def test_futures_that_were_handed_in_are_not(tmp_path: Path) -> None:
     assert int(n) % BATCH == 0
     assert int(n) < BATCH * BATCHES
     assert died == "True"
-
-
-PARENT = """
-import dicesim
-def main():
-    tell = lambda record: print(record.process, flush=True)
-    dicesim.run("2d6", 10**12, executor={executor!r}, start_method={start!r}, workers=2, trace=tell)
-if __name__ == "__main__":
-    main()
-"""
-
-
-@pytest.mark.parametrize("executor", ["process", "pool"])
-@pytest.mark.parametrize("start", dicesim.START_METHODS)
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_do_not_outlive_their_parent(
-    executor: str, start: str, number: signal.Signals, tmp_path: Path
-) -> None:
-    """When the parent is killed, its workers end."""
-    script = tmp_path / "script.py"
-    script.write_text(PARENT.format(executor=executor, start=start))
-    with subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        workers: set[int] = set()
-        while len(workers) < 2:
-            workers.add(int(parent.stdout.readline()))
-        parent.send_signal(number)
-        parent.wait()
-        for worker in workers:
-            _wait_for_end(worker)
-
-
-def _wait_for_end(process: int) -> None:
-    """Wait until a process that is no child of ours has ended."""
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{process}").exists():
-        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        if state == "Z":
-            return
-        assert time.monotonic() < deadline, f"process {process} outlived its parent"
-        time.sleep(0.01)
 
 
 def test_every_process_of_the_trace_is_real(undisturbed: dicesim.Tally) -> None:

@@ -7,13 +7,15 @@ it does to the library.
 from __future__ import annotations
 
 import itertools
+import random
 import sys
 from pathlib import Path
 
 import pytest
 
 import dicesim
-from tests.faulting import Command
+from tests.conftest import SEED
+from tests.faulting import Command, kill, workers_of
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals"),
@@ -65,7 +67,8 @@ def main():
     options = {{"executor": make}} if kind == "futures" else {{
         "executor": kind, "start_method": start, "workers": 2, "aggregation": aggregation}}
     try:
-        result = dicesim.run("9d6", {n}, rng=5, batch_size={batch}, **options)
+        n = {n} * (200 if place == "storm" else 1)
+        result = dicesim.run("9d6", n, rng=5, batch_size={batch}, **options)
     except dicesim.ExecutionError as error:
         print(error)
         result = error.partial
@@ -140,3 +143,92 @@ def test_a_batch_that_always_kills_its_worker(
     if aggregation != "shared":
         assert batches <= 7
         assert counted == str(counts(batches) if batches else {})
+
+
+@pytest.fixture(scope="module")
+def long_undisturbed() -> str:
+    """What a run of two hundred times as many batches must count."""
+    return str(counts(200 * BATCHES))
+
+
+def storm(path: Path, kind: str, aggregation: str, start: str, seed: int) -> tuple[list[str], int]:
+    """Kill one worker, or all at once, at random instants; what was printed, and how many."""
+    chance, killed = random.Random(seed), 0
+    script = path / "script.py"
+    script.write_text(SCRIPT.format(n=BATCH * BATCHES, batch=BATCH))
+    command = Command([sys.executable, str(script), kind, aggregation, start, "storm"], cwd=path)
+    pause = 0.15 if start == "fork" else 0.6
+    while command.process.poll() is None:
+        command.wait_at_most(chance.uniform(0, 2 * pause))
+        workers = workers_of(command.process.pid)
+        if workers:
+            killed += kill(workers if chance.random() < 0.3 else [chance.choice(workers)])
+    code, out, err = command.end()
+    assert code == 0, err
+    return out.splitlines(), killed
+
+
+def survive(path: Path, ways: tuple[str, str, str], deaths: int, expected: str) -> None:
+    """Go through storms until so many workers were killed; the counts must be what they were.
+
+    A batch that was hit three times by chance ends its run with what was finished.
+    """
+    for seed in itertools.count(SEED):
+        lines, killed = storm(path, *ways, seed)
+        deaths -= killed
+        if "gave up" not in lines[0]:
+            assert lines == [str(200 * BATCH * BATCHES), expected]
+            if deaths <= 0:
+                return
+
+
+@pytest.mark.parametrize(("kind", "aggregation"), KINDS)
+@pytest.mark.parametrize("start", STARTS)
+def test_a_storm(
+    kind: str, aggregation: str, start: str, tmp_path: Path, long_undisturbed: str
+) -> None:
+    """Workers that are killed again and again, from outside, one or all at once."""
+    survive(tmp_path, (kind, aggregation, start), 2, long_undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("kind", "aggregation"), KINDS)
+@pytest.mark.parametrize("start", STARTS)
+def test_storms(
+    kind: str, aggregation: str, start: str, tmp_path: Path, long_undisturbed: str
+) -> None:
+    """The same with a hundred deaths for each."""
+    survive(tmp_path, (kind, aggregation, start), 100, long_undisturbed)
+
+
+STANDING_STILL = """
+import fcntl, multiprocessing, signal, sys
+from concurrent.futures import ProcessPoolExecutor
+import dicesim
+
+def stand_still_but_for_one():
+    global lock
+    lock = open("lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        signal.pause()
+
+def make():
+    context = multiprocessing.get_context(sys.argv[1])
+    return ProcessPoolExecutor(3, mp_context=context, initializer=stand_still_but_for_one)
+
+if __name__ == "__main__":
+    print(dicesim.run("9d6", 10**6, rng=5, executor=make).n)
+    print(multiprocessing.active_children())
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_an_executor_whose_end_would_never_come(start: str, tmp_path: Path) -> None:
+    """Processes that stand still before their first task do not hold up the end of a run."""
+    script = tmp_path / "script.py"
+    script.write_text(STANDING_STILL)
+    code, out, err = Command([sys.executable, str(script), start], cwd=tmp_path).end()
+    assert (code, out, err) == (0, "1000000\n[]\n", "")
