@@ -37,3 +37,20 @@ def test_sessions_are_real(
     for command, output in zip(parts[::2], parts[1::2], strict=True):
         done = command_line(*shlex.split(command))
         assert without_times(done.stdout + done.stderr) == without_times(output), (page, command)
+
+
+NAMED = re.compile(r"`(?:(test_\w+\.py)::)?(test_\w+)`")
+
+
+@pytest.mark.parametrize("page", ["faults.md", "limits.md"])
+def test_tests_that_are_named_exist(page: str) -> None:
+    """A page that names the test of a promise names one that there is."""
+    path = ROOT / "docs" / page
+    if not path.exists():
+        pytest.skip("there is no such page")
+    file, found = "", 0
+    for named_file, name in NAMED.findall(path.read_text(encoding="utf-8")):
+        file = named_file or file
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
+        found += 1
+    assert found > 3

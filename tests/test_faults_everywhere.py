@@ -64,8 +64,11 @@ def make():
     return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(start))
 
 def main():
-    options = {{"executor": make}} if kind == "futures" else {{
-        "executor": kind, "start_method": start, "workers": 2, "aggregation": aggregation}}
+    if kind in ("futures", "handed in"):
+        options = {{"executor": make if kind == "futures" else make()}}
+    else:
+        options = {{"executor": kind, "start_method": start, "workers": 2,
+                    "aggregation": aggregation}}
     try:
         n = {n} * (200 if place == "storm" else 1)
         result = dicesim.run("9d6", n, rng=5, batch_size={batch}, **options)
@@ -74,7 +77,7 @@ def main():
         result = error.partial
     print(result.n)
     print(dict(result.counts))
-    assert not multiprocessing.active_children() or kind == "futures"
+    assert not multiprocessing.active_children() or kind == "handed in"
 
 if __name__ == "__main__":
     main()
@@ -143,6 +146,18 @@ def test_a_batch_that_always_kills_its_worker(
     if aggregation != "shared":
         assert batches <= 7
         assert counted == str(counts(batches) if batches else {})
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_an_executor_of_others_that_breaks(start: str, tmp_path: Path) -> None:
+    """It is not ours to make anew: the run ends with what was finished, and says what to hand in."""
+    said, number, counted = run(tmp_path, "handed in", "bincount", start, "once")
+    assert said.startswith("the executor that was handed in broke")
+    assert "hand in a function that makes one" in said
+    batches, rest = divmod(int(number), BATCH)
+    assert rest == 0
+    assert batches <= 7
+    assert counted == str(counts(batches) if batches else {})
 
 
 @pytest.fixture(scope="module")
