@@ -150,7 +150,7 @@ def test_a_batch_that_always_kills_its_worker(
 
 @pytest.mark.parametrize("start", STARTS)
 def test_an_executor_of_others_that_breaks(start: str, tmp_path: Path) -> None:
-    """It is not ours to make anew: the run ends with what was finished, and says what to hand in."""
+    """It is not ours to make anew: the run ends with what was finished."""
     said, number, counted = run(tmp_path, "handed in", "bincount", start, "once")
     assert said.startswith("the executor that was handed in broke")
     assert "hand in a function that makes one" in said
