@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from multiprocessing import connection
+from typing import Any, ClassVar, Final
 
 from dicesim.choices import StartMethod
 from dicesim.errors import ExecutionError, ParameterError
 from dicesim.execution import TICK, TRIES, Job, Outcome, Outcomes, Schedule, Task, run_task
-from dicesim.workers import watch_parent
-
-# How long workers may take to end by themselves, in seconds.
-_PATIENCE: Final = 2.0
+from dicesim.workers import KILLED_AT_START, check_born, prepare_worker, starting, watch_parent
 
 Flying = dict[Future[Outcome], Task]
+
+# How long an executor may take to notice that a worker has died, or to shut down, in seconds.
+_PATIENCE: Final = 2.0
 
 
 @dataclass
@@ -50,38 +60,40 @@ class FuturesExecutor:
             while not schedule.finished:
                 try:
                     self._submit(pool, job, schedule, flying)
-                    self._collect(schedule, flying)
+                    self._collect(pool, schedule, flying)
                 except BrokenExecutor as error:
                     idle_breaks = 0 if flying else idle_breaks + 1
                     self._settle(schedule, flying)
                     if not self.owned or idle_breaks == TRIES:
                         raise self._give_up(error) from error
+                    pool.end(abandon=True)
                     pool = self._make()
                 yield None
                 yield from schedule.ready()
         finally:
-            for future in flying:
-                future.cancel()
             if self.owned:
-                _shut_down(pool)
+                pool.end(abandon=not schedule.finished)
+            else:
+                for future in flying:
+                    future.cancel()
 
-    def _make(self) -> Executor:
+    def _make(self) -> _Pool:
         try:
-            pool = self.make()
+            executor = self.make()
         except OSError as error:
             raise ExecutionError(
                 f"the function that was handed in could make no executor: {error}"
             ) from error
-        if not isinstance(pool, Executor):
+        if not isinstance(executor, Executor):
             raise ParameterError(
-                f"executor: the function returned {pool!r}; return a concurrent.futures.Executor",
+                f"executor: the function returned {executor!r}; return a "
+                "concurrent.futures.Executor",
                 parameter="executor",
             )
-        return pool
+        return _Pool(executor, self.owned)
 
-    def _submit(self, pool: Executor, job: Job, schedule: Schedule, flying: Flying) -> None:
+    def _submit(self, pool: _Pool, job: Job, schedule: Schedule, flying: Flying) -> None:
         """Keep the window full; a task under suspicion flies alone, so that guilt is certain."""
-        run = _run_watched if self.owned else run_task
         while not any(schedule.suspected(task) for task in flying.values()):
             task = schedule.take()
             if task is None:
@@ -90,7 +102,7 @@ class FuturesExecutor:
                 schedule.lost(task, blamed=False)
                 return
             try:
-                flying[pool.submit(run, job, task)] = task
+                flying[pool.submit(job, task)] = task
             except BrokenExecutor:
                 schedule.lost(task, blamed=False)
                 raise
@@ -98,21 +110,25 @@ class FuturesExecutor:
                 raise ExecutionError(f"the executor takes no tasks: {error}") from error
 
     @staticmethod
-    def _collect(schedule: Schedule, flying: Flying) -> None:
+    def _collect(pool: _Pool, schedule: Schedule, flying: Flying) -> None:
         done, _ = wait(flying, timeout=TICK, return_when=FIRST_COMPLETED)
         for future in done:
             schedule.done(future.result())
             del flying[future]
+        pool.check(came=bool(done))
 
     @staticmethod
     def _settle(schedule: Schedule, flying: Flying) -> None:
         """Keep what was finished before the pool broke, and have the rest run again."""
-        wait(flying)
+        done, _ = wait(flying, timeout=_PATIENCE)
         for future, task in flying.items():
             try:
-                schedule.done(future.result())
+                if future in done:
+                    schedule.done(future.result())
+                    continue
             except BrokenExecutor:
-                schedule.lost(task, blamed=True)
+                pass
+            schedule.lost(task, blamed=True)
         flying.clear()
 
     def _give_up(self, error: BrokenExecutor) -> ExecutionError:
@@ -124,22 +140,87 @@ class FuturesExecutor:
         )
 
 
-def _shut_down(pool: Executor) -> None:
-    """End a pool, and its processes with it where they do not end by themselves.
+class _Pool:
+    """An executor and, if it is a `ProcessPoolExecutor`, its processes.
 
-    A process that was forked beside other threads may stand still for ever before its first task
-    (a lock was held as it was forked), and the pool's own `shutdown` then waits for it.
+    That one does not notice every death: a worker killed half-way through a message leaves its
+    manager thread waiting for the rest, and one killed as it starts may not be watched yet. Then no
+    future would ever be done, and neither `shutdown` nor the interpreter would come to an end.
+    Nothing of this can be seen or mended but from the inside.
     """
-    end = threading.Thread(
-        target=pool.shutdown, kwargs={"wait": True, "cancel_futures": True}, daemon=True
-    )
-    processes = dict(getattr(pool, "_processes", None) or {})
-    end.start()
-    end.join(_PATIENCE)
-    if end.is_alive() and processes:
-        for process in processes.values():
-            process.kill()
-        end.join(_PATIENCE)
+
+    def __init__(self, executor: Executor, owned: bool) -> None:
+        self._executor = executor
+        self._owned = owned
+        self._deaf_since: float | None = None
+        self._inside: Any = executor if isinstance(executor, ProcessPoolExecutor) else None
+        if self._inside and owned:
+            before = self._inside._initializer, self._inside._initargs
+            self._inside._initializer, self._inside._initargs = _enlist, before
+
+    def submit(self, job: Job, task: Task) -> Future[Outcome]:
+        """Submit a task; for that, processes may be started."""
+        if not self._owned:
+            return self._executor.submit(run_task, job, task)
+        if not self._inside:
+            return self._executor.submit(_run_watched, job, task)
+        try:
+            with starting(self._inside._mp_context):
+                future = self._executor.submit(run_task, job, task)
+                for process in self._processes:
+                    check_born(process)
+        except KILLED_AT_START as error:
+            raise BrokenProcessPool(f"a worker died as it started: {error!r}") from error
+        return future
+
+    def check(self, *, came: bool) -> None:
+        """Look for a death that the executor does not notice; `came` says that outcomes come.
+
+        Raises
+        ------
+        BrokenExecutor
+            A worker is dead, and nothing has come of it.
+        """
+        sentinels = [process.sentinel for process in self._processes]
+        if came or not connection.wait(sentinels, timeout=0):
+            self._deaf_since = None
+            return
+        self._deaf_since = self._deaf_since or time.monotonic()
+        if time.monotonic() > self._deaf_since + _PATIENCE:
+            raise BrokenProcessPool("a worker died, and the executor did not notice")
+
+    def end(self, *, abandon: bool) -> None:
+        """Shut the executor down; to abandon it is to kill its processes at once."""
+        processes, inside = self._processes, self._inside
+        queues = inside and (inside._call_queue, inside._result_queue)
+        if abandon:
+            self._kill(processes)
+        options = {"wait": True, "cancel_futures": True}
+        closing = threading.Thread(target=self._executor.shutdown, kwargs=options, daemon=True)
+        closing.start()
+        closing.join(_PATIENCE)
+        if closing.is_alive() and queues:
+            self._kill(processes)
+            for end in (queues[0]._reader, queues[1]._writer):
+                end.close()  # our own ends keep the manager from hearing that nobody is left
+            closing.join(_PATIENCE)
+
+    @property
+    def _processes(self) -> list[Any]:
+        return list(((self._inside and self._inside._processes) or {}).values())
+
+    @staticmethod
+    def _kill(processes: list[Any]) -> None:
+        for process in processes:
+            if not connection.wait([process.sentinel], timeout=0):
+                process.kill()
+
+
+def _enlist(initializer: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+    """Begin as a worker of a `ProcessPoolExecutor` that is ours."""
+    prepare_worker()
+    if initializer is not None:
+        initializer(*arguments)
 
 
 def _run_watched(job: Job, task: Task) -> Outcome:

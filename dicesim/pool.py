@@ -32,8 +32,10 @@ from dicesim.execution import (
     run_task,
 )
 from dicesim.workers import (
+    KILLED_AT_START,
     Life,
     Parcel,
+    check_born,
     check_deaths,
     check_start,
     prepare_worker,
@@ -184,7 +186,8 @@ class _Squad:
                 return
             try:
                 process.start()
-            except ConnectionError:  # it was killed, or the fork server was, before it had its job
+                check_born(process)
+            except KILLED_AT_START:
                 self._stillborn.append(process)
             else:
                 self._lives[process] = Life(process)

@@ -21,8 +21,10 @@ from dicesim.choices import StartMethod
 from dicesim.errors import DicesimError
 from dicesim.execution import TASKS_PER_WORKER, TICK, Job, Outcomes, Schedule, Task, run_task
 from dicesim.workers import (
+    KILLED_AT_START,
     Life,
     Parcel,
+    check_born,
     check_deaths,
     check_start,
     prepare_worker,
@@ -72,6 +74,7 @@ class _Worker:
             target=_work, args=(parcel, self._tasks, sender), daemon=True
         )
         self.process.start()
+        check_born(self.process)
         self.life = Life(self.process)
         sender.close()  # else a dead worker would never read as the end of the pipe
 
@@ -124,7 +127,7 @@ class _Crew:
             try:
                 with starting(self._context):
                     self._workers.append(_Worker(self._parcel, self._context))
-            except ConnectionError:
+            except KILLED_AT_START:
                 self._count_deaths(1)
 
     def feed(self) -> None:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection, resource_tracker
@@ -19,13 +20,16 @@ from typing import Any, Final
 
 from dicesim.choices import START_METHODS, StartMethod, require_choice
 from dicesim.errors import ExecutionError, ParameterError
-from dicesim.execution import Job, Outcome, Schedule, Task
+from dicesim.execution import TICK, Job, Outcome, Schedule, Task
 from dicesim.guard import GUARD_HINT, UNGUARDED
 
 # Deaths in a row without a task done in between, after which a run gives up.
 _DEATHS: Final = 20
 
 _WATCHER: Final = "dicesim parent watcher"
+
+# What starting a process raises when that process, or the fork server, is killed meanwhile.
+KILLED_AT_START: Final = (ConnectionError, EOFError)
 
 # What multiprocessing says of every worker when the fork server has died.
 _UNKNOWN_END: Final = 255
@@ -99,7 +103,7 @@ def starting(context: BaseContext) -> Iterator[None]:
 
     Raises
     ------
-    ConnectionError
+    ConnectionError, EOFError
         The worker, or the fork server, was killed meanwhile: a death as any other.
     ExecutionError
         The system will not start another process.
@@ -112,15 +116,33 @@ def starting(context: BaseContext) -> Iterator[None]:
             previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
-        except ConnectionError:
+        except KILLED_AT_START:
             raise
-        except (OSError, EOFError, RuntimeError) as error:
-            full = isinstance(error, RuntimeError) or getattr(error, "errno", None) in _NO_ROOM
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, BrokenExecutor):  # a death, too
+                raise
+            full = isinstance(error, RuntimeError) or error.errno in _NO_ROOM
             hint = "choose fewer workers, or serial" if full else GUARD_HINT
             raise ExecutionError(f"no worker could be started ({error}); {hint}") from error
         finally:
             if blockable:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def check_born(process: Any) -> None:
+    """See that a process which was just started has a pid of its own.
+
+    If it is killed before it could tell its pid, the fork server sends its exit code, say -9, and
+    `multiprocessing` takes that for the pid; to signal it would hit the group of processes 9.
+
+    Raises
+    ------
+    ConnectionError
+        The process was killed as it started.
+    """
+    if process.pid <= 0:
+        process.join(TICK)  # with an exit code, it is not signalled any more
+        raise ConnectionError(f"a worker was killed by signal {-process.pid} as it started")
 
 
 class Life:
