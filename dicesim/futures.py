@@ -195,14 +195,15 @@ class _Pool:
         queues = inside and (inside._call_queue, inside._result_queue)
         if abandon:
             self._kill(processes)
+            if queues:
+                queues[1]._writer.close()  # our own end; the manager may wait for half a message
         options = {"wait": True, "cancel_futures": True}
         closing = threading.Thread(target=self._executor.shutdown, kwargs=options, daemon=True)
         closing.start()
         closing.join(_PATIENCE)
         if closing.is_alive() and queues:
             self._kill(processes)
-            for end in (queues[0]._reader, queues[1]._writer):
-                end.close()  # our own ends keep the manager from hearing that nobody is left
+            queues[0]._reader.close()  # our own end; a thread may wait for room to write
             closing.join(_PATIENCE)
 
     @property
