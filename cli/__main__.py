@@ -31,6 +31,7 @@ def main() -> None:
     from .app import invoke
 
     code = invoke(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said, and the code is what it is
     gc.freeze()  # what is left goes with the process; to sort it first took a fifth of the time
     sys.exit(code)
 

@@ -213,6 +213,7 @@ def bench(
     """Time every executor and aggregation on this machine."""
     notes = terminal.Notes()
     with terminal.Interrupt() as interrupt:
+        interrupt.hold()
         try:
             measured = dicesim.benchmark(
                 expression,

@@ -73,6 +73,7 @@ def _watch(file: str, against: str, column: str | None, alpha: float, as_json: b
     """
     notes, last = terminal.Notes(), None
     with terminal.Interrupt() as interrupt:
+        interrupt.hold()
         looks = dicesim.watch(file, against, column=column, alpha=alpha, stop=interrupt.is_set)
         with closing(looks):
             for look in looks:

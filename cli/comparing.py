@@ -27,8 +27,8 @@ def compare(
 ) -> None:
     """Set two rules side by side: which is higher, and how often it wins."""
     one_of(as_json=as_json, as_csv=as_csv)
-    notes = terminal.Notes()
     with terminal.Interrupt() as interrupt:
+        notes = terminal.Notes(interrupt)
         try:
             compared = dicesim.compare(
                 a,

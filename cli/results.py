@@ -55,8 +55,8 @@ def carry_through(
     checkpoint: str | None = None,
 ) -> NoReturn:
     """Roll, print what came of it, and exit with the code that says how it went."""
-    notes = terminal.Notes()
     with terminal.Interrupt() as interrupt:
+        notes = terminal.Notes(interrupt)
         result, failure = _result_of(lambda: roll(notes, interrupt), notes)
         form.show(result)
         if checkpoint is not None and not result.complete:

@@ -75,7 +75,8 @@ class Notes:
     Whoever writes takes the lock, so that a line is always whole.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupt: Interrupt | None = None) -> None:
+        self._interrupt = interrupt
         self._lock = threading.Lock()
         self._stream = sys.stderr
         self._drawn = 0
@@ -83,6 +84,8 @@ class Notes:
 
     def progress(self, progress: dicesim.Progress) -> None:
         """Draw how far the run is, on a terminal, once it has taken half a second."""
+        if self._interrupt is not None:
+            self._interrupt.hold()  # there is something to stop now
         elapsed = progress.elapsed_seconds
         if elapsed < _QUIET_SECONDS or elapsed < self._last + _REDRAW_SECONDS:
             return
@@ -136,17 +139,23 @@ class Notes:
 
 
 class Interrupt:
-    """Ctrl-C as a request: the first one asks a run to stop, the second one ends the program.
+    """Ctrl-C as a request, from the moment on that there is something to stop.
 
-    A context manager, and what `dicesim.run` asks whether to cancel.
+    Before `hold` it ends the program. After it, the first Ctrl-C asks a run to stop, and the second
+    one ends the program. A context manager, and what `dicesim.run` asks whether to cancel.
     """
 
     def __init__(self) -> None:
         self._count = 0
+        self._held = False
 
     def is_set(self) -> bool:
         """Whether Ctrl-C was pressed."""
         return self._count > 0
+
+    def hold(self) -> None:
+        """Begin to take Ctrl-C as a request."""
+        self._held = True
 
     def __enter__(self) -> Interrupt:
         self._previous = signal.signal(signal.SIGINT, self._note)
@@ -162,7 +171,7 @@ class Interrupt:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
-        if self._count > 1:
+        if self._count > 1 or not self._held:
             os._exit(130)
 
 

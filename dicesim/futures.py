@@ -192,7 +192,7 @@ class _Pool:
     def end(self, *, abandon: bool) -> None:
         """Shut the executor down; to abandon it is to kill its processes at once."""
         processes, inside = self._processes, self._inside
-        queues = inside and (inside._call_queue, inside._result_queue)
+        queues = (inside._call_queue, inside._result_queue) if processes else ()
         if abandon:
             self._kill(processes)
             if queues:

@@ -124,19 +124,24 @@ class Running:
 
     def _work(self, job: Job, schedule: Schedule) -> None:
         plan = job.plan
+        self._tell()
         if plan.fulfilled(self._tally):
             return
         with closing(self.team.outcomes(job, schedule)) as outcomes:
             for outcome in outcomes:
                 if outcome is not None:
                     self._accept(outcome)
-                if self.progress is not None:
-                    done = min(plan.n, self._batches * plan.batch_size)
-                    self.progress(Progress(done, self._needed(done), self._elapsed))
+                self._tell()
                 if outcome is not None and plan.precise(self._tally):
                     return
                 if self.cancel is not None and self.cancel.is_set():
                     return
+
+    def _tell(self) -> None:
+        if self.progress is not None:
+            plan = self.draft.plan
+            done = min(plan.n, self._batches * plan.batch_size)
+            self.progress(Progress(done, self._needed(done), self._elapsed))
 
     def _needed(self, done: int) -> int:
         """Tell how many trials there will be, as far as can be known."""

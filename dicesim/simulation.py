@@ -109,7 +109,8 @@ def run(
     alpha : float, optional
         p-value below which the check raises the alarm, less than one half.
     progress : callable, optional
-        Called with a `Progress` after each task, and about twenty times a second between.
+        Called with a `Progress` as rolling begins, after each task, and about twenty times a second
+        between.
     trace : callable, optional
         Called with a `BatchRecord` for each batch: where it was rolled.
     cancel : object with ``is_set()``, optional

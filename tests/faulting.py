@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -136,6 +137,12 @@ class Command:
         out, err = self.process.communicate(timeout=PATIENCE)
         wait_for_group(self.process.pid)
         return self.process.returncode, out, err
+
+
+def before_our_first_line(code: int, errors: str) -> bool:
+    """Whether a command was interrupted while Python itself still started, which is Python's matter."""
+    ours = re.search(r'__main__\.py", line \d+, in main', errors)
+    return code in (1, -signal.SIGINT) and not ours
 
 
 def instants(seed: int, number: int, longest: float) -> list[float]:

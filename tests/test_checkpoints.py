@@ -12,6 +12,7 @@ import pytest
 
 import dicesim
 from tests.conftest import SEED
+from tests.faulting import Command, before_our_first_line
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals"),
@@ -42,17 +43,15 @@ def storm(
     while True:
         begun = path.exists() and path.stat().st_size and dicesim.stored_runs(path)
         arguments = ("resume", str(path)) if begun else (*ROLL, *way, "--checkpoint", str(path))
-        with subprocess.Popen(
-            [script, *arguments, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        ) as process:
-            try:
-                process.communicate(timeout=chance.uniform(0, 1.6))
-            except subprocess.TimeoutExpired:
-                process.send_signal(number)
-                hits += 1
-            assert process.wait() in (0, 130, -number)
-            if process.returncode == 0:
-                return hits
+        command = Command([script, *arguments, "--quiet"])
+        command.wait_at_most(chance.uniform(0, 1.6))
+        if command.process.poll() is None:
+            command.send(number, to_all=False)
+            hits += 1
+        code, _, err = command.end()
+        assert code in (0, 130, -number) or before_our_first_line(code, err), err
+        if code == 0:
+            return hits
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

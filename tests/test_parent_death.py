@@ -28,7 +28,7 @@ def make():
 
 if __name__ == "__main__":
     tell = lambda record: print(record.process, flush=True)
-    dicesim.run("2d6", 10**12, executor=make, trace=tell)
+    dicesim.run("2d6", 2 * 10**10, executor=make, trace=tell)
 """
 
 
@@ -49,7 +49,7 @@ def test_nothing_outlives_the_command(
     way: str, number: signal.Signals, dicesim_script: str
 ) -> None:
     """The command line as the parent, with every executor and start method."""
-    command = Command([dicesim_script, "run", "--n", "1e12", "--trace", *WAYS[way]])
+    command = Command([dicesim_script, "run", "--n", "2e10", "--trace", *WAYS[way]])
     die(command, command.process.stderr, number)
 
 
@@ -66,7 +66,7 @@ def test_nothing_outlives_a_script(start: str, number: signal.Signals, tmp_path:
 def test_a_parent_that_dies_as_it_starts(dicesim_script: str) -> None:
     """Before, while and after workers are started."""
     for pause in (0.15, 0.2, 0.25, 0.3, 0.4):
-        command = Command([dicesim_script, "run", "--n", "1e12", *WAYS["process-spawn"]])
+        command = Command([dicesim_script, "run", "--n", "2e10", *WAYS["process-spawn"]])
         command.wait_at_most(pause)
         kill([command.process.pid])
         assert command.end()[0] == -signal.SIGKILL
