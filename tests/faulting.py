@@ -140,7 +140,7 @@ class Command:
 
 
 def before_our_first_line(code: int, errors: str) -> bool:
-    """Whether a command was interrupted while Python itself still started, which is Python's matter."""
+    """Whether a command was interrupted while Python itself still started: Python's matter."""
     ours = re.search(r'__main__\.py", line \d+, in main', errors)
     return code in (1, -signal.SIGINT) and not ours
 
