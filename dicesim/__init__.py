@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from dicesim.faces import Die as Die
     from dicesim.limits import Limits as Limits
     from dicesim.measurement import Benchmark as Benchmark, Measurement as Measurement
+    from dicesim.model import Model as Model
     from dicesim.modifiers import (
         Clamp as Clamp,
         Count as Count,
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
         format_run as format_run,
     )
     from dicesim.result import Result as Result, versions as versions
+    from dicesim.roller import Roller as Roller
     from dicesim.rolling import roll as roll, roll_dice as roll_dice
     from dicesim.running import Progress as Progress
     from dicesim.sampling import Roll as Roll, RolledPool as RolledPool
@@ -142,6 +144,7 @@ _HOMES = {
     "faces": "Die",
     "limits": "Limits",
     "measurement": "Benchmark Measurement",
+    "model": "Model",
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
     "notation": "parse",
     "odds": "ComparedFigure",
@@ -155,6 +158,7 @@ _HOMES = {
     "result": "Result versions",
     "sampling": "Roll RolledPool",
     "running": "Progress",
+    "roller": "Roller",
     "rolling": "roll roll_dice",
     "simulation": "resume run",
     "store": "StoredRun stored_runs",

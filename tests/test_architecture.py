@@ -56,6 +56,8 @@ ORDER = [
     "evaluation",
     "tables",
     "sampling",
+    "roller",
+    "model",
     "plan",
     "rolling",
     "guard",
