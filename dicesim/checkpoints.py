@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from dicesim.errors import ExecutionError, StoreError
+from dicesim.errors import ExecutionError, ParameterError, StoreError
+from dicesim.plan import Plan
 from dicesim.result import versions
 from dicesim.store import Store, StoredRun
 from dicesim.tally import Tally
-from dicesim.wording import unparse
 
 # Seconds between two checkpoints at least, and how many times as long as the last one took.
 _PAUSE: Final = 0.5
@@ -79,7 +79,7 @@ def refuse_unfinished(store: Store) -> None:
     for run in store.runs():
         if not run.complete:
             raise StoreError(
-                f"{store.path}: holds an unfinished run of {unparse(run.plan.expression)} "
+                f"{store.path}: holds an unfinished run of {run.plan.label} "
                 f"({run.tally.total:,} of {run.plan.n:,} trials); go on with it: dicesim resume "
                 f"{store.path} (dicesim.resume), or name another file"
             )
@@ -101,3 +101,35 @@ def check_versions(path: Path, stored: StoredRun) -> None:
                 f"{here[name]}, whose random numbers may be others; install {name}=={version} to "
                 "go on, or begin it anew"
             )
+
+
+def check_kept(plan: Plan) -> None:
+    """Refuse to keep a run that no other process could go on with.
+
+    Raises
+    ------
+    ParameterError
+        Its model is to be found in no file.
+    """
+    if plan.model is not None and plan.model.reference is None:
+        raise ParameterError(
+            f"checkpoint: no other process can find the model {plan.model.name}, to go on with "
+            "it; define it with def at the top of a file",
+            parameter="checkpoint",
+        )
+
+
+def check_model(path: Path, plan: Plan) -> None:
+    """Refuse to go on with a run whose model is not what it was.
+
+    Raises
+    ------
+    StoreError
+        Its file is gone, or has changed.
+    """
+    try:
+        if plan.model is not None:
+            plan.model.ready()
+    except ParameterError as error:
+        reason = str(error).removeprefix("model: ")
+        raise StoreError(f"{path}: the run cannot go on without its model: {reason}") from error

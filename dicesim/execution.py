@@ -12,14 +12,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
 from dicesim import sampling
 from dicesim.choices import Aggregation, StartMethod
 from dicesim.errors import DicesimError, ExecutionError
+from dicesim.limits import Limits
+from dicesim.model import Model
 from dicesim.plan import Batch, Plan
 from dicesim.pmf import PMF
+from dicesim.roller import Roller
 from dicesim.tally import AGGREGATORS, Tally
 
 if TYPE_CHECKING:  # slow to import, and most runs are serial
@@ -92,6 +95,7 @@ class Job:
     aggregation: Aggregation = "bincount"
     pmf: PMF | None = None
     counters: Counters | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 def run_task(job: Job, task: Task) -> Outcome:
@@ -139,9 +143,12 @@ def _tally_batch(job: Job, index: int) -> Tally:
     size = plan.batch(index).size
     if job.pmf is not None:
         return sampling.multinomial(job.pmf, rng, size)
+    if isinstance(plan.rule, Model):
+        outcomes = plan.rule.totals(Roller(rng, size, job.limits))
+        return AGGREGATORS[job.aggregation](outcomes)
     if job.aggregation in ("bincount", "shared"):
-        return sampling.counts(plan.expression, rng, size)
-    blocks = sampling.blocks(plan.expression, rng, size)
+        return sampling.counts(plan.rule, rng, size)
+    blocks = sampling.blocks(plan.rule, rng, size)
     return Tally.sum(map(AGGREGATORS[job.aggregation], blocks))
 
 

@@ -12,6 +12,7 @@ from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, r
 from dicesim.errors import ParameterError
 from dicesim.execution import Executor, SerialExecutor
 from dicesim.limits import Limits
+from dicesim.model import Model, unfindable
 from dicesim.plan import Plan, whole_number
 from dicesim.tables import cost
 
@@ -24,6 +25,8 @@ _WORTH_WORKERS: Final[dict[StartMethod, float]] = {
 }
 # How many words dearer a trial is where every total becomes a Python object.
 _OBJECT: Final = 25
+# What a trial of a model is taken to cost, in words; those of the examples cost 10 to 200.
+_MODEL: Final = 40
 
 ExecutorLike = (
     ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
@@ -94,8 +97,8 @@ def _with_workers(
     number = min(workers or min(processors(), limits.workers), plan.batches)
     if executor == "auto":
         asked = workers is not None or start_method is not None
-        worth = asked or words > _WORTH_WORKERS[method]
-        executor = "process" if worth and number > 1 and not obstacle(method) else "serial"
+        worth = (asked or words > _WORTH_WORKERS[method]) and number > 1
+        executor = "process" if worth and not (obstacle(method) or _stays(plan)) else "serial"
     if executor == "serial":
         return SerialExecutor()
     if executor == "threads":
@@ -107,8 +110,15 @@ def _with_workers(
             f"executor: {executor} cannot start workers {reason}; choose serial, threads or auto",
             parameter="executor",
         )
+    if plan.model is not None and _stays(plan):
+        raise ParameterError(unfindable(plan.model), parameter="executor")
     kind = ProcessExecutor if executor == "process" else PoolExecutor
     return kind(number, method)
+
+
+def _stays(plan: Plan) -> bool:
+    """Tell whether it is a model's that no other process can find."""
+    return plan.model is not None and plan.model.reference is None
 
 
 def _cost(plan: Plan, aggregation: Aggregation) -> float:
@@ -116,7 +126,8 @@ def _cost(plan: Plan, aggregation: Aggregation) -> float:
     if plan.method == "multinomial":
         return 0
     objects = _OBJECT if aggregation in ("counter", "groupby") else 0
-    return plan.n * (cost(plan.expression) + objects)
+    words = _MODEL if isinstance(plan.rule, Model) else cost(plan.rule)
+    return plan.n * (words + objects)
 
 
 def processors() -> int:
@@ -151,6 +162,12 @@ def check_aggregation(plan: Plan, aggregation: Aggregation, executor: ExecutorLi
         raise ParameterError(
             f"aggregation: multinomial draws counts and has no totals for {aggregation}; choose "
             "bincount or shared",
+            parameter="aggregation",
+        )
+    if aggregation == "shared" and plan.model is not None:
+        raise ParameterError(
+            "aggregation: nobody knows what outcomes a model has, and shared counters have a place "
+            "for each; choose bincount",
             parameter="aggregation",
         )
     if aggregation == "shared" and not isinstance(executor, str):

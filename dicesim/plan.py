@@ -23,8 +23,10 @@ from dicesim.errors import LimitError, ParameterError
 from dicesim.expression import Expression, check_limits
 from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
+from dicesim.model import Model
 from dicesim.precision import Precision
 from dicesim.tally import Tally
+from dicesim.wording import describe, unparse
 
 RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None
 
@@ -56,7 +58,8 @@ class Plan:
 
     Parameters
     ----------
-    expression : Expression
+    rule : Expression or Model
+        What one trial does.
     n : int
         Number of trials.
     seed : int
@@ -76,13 +79,33 @@ class Plan:
     [4, 4, 2]
     """
 
-    expression: Expression
+    rule: Expression | Model
     n: int
     seed: int
     batch_size: int
     method: Method = "roll"
     bit_generator: BitGeneratorName = "SFC64"
     until: Precision | None = None
+
+    @property
+    def expression(self) -> Expression | None:
+        """The rule, if it is an expression."""
+        return None if isinstance(self.rule, Model) else self.rule
+
+    @property
+    def model(self) -> Model | None:
+        """The rule, if it is a model."""
+        return self.rule if isinstance(self.rule, Model) else None
+
+    @property
+    def label(self) -> str:
+        """The canonical notation, or where the model stands."""
+        return self.rule.label if isinstance(self.rule, Model) else unparse(self.rule)
+
+    @property
+    def summary(self) -> str:
+        """What a trial does, in words."""
+        return self.rule.summary if isinstance(self.rule, Model) else describe(self.rule)
 
     @property
     def batches(self) -> int:
@@ -110,7 +133,7 @@ class Plan:
 
 
 def make_plan(
-    expression: Expression,
+    rule: Expression | Model,
     n: int | None,
     *,
     rng: RNG = None,
@@ -125,7 +148,7 @@ def make_plan(
     Raises
     ------
     ParameterError
-        `n`, `rng`, `method`, `batch_size` or `bit_generator` cannot be used.
+        `n`, `rng`, `method`, `batch_size` or `bit_generator` cannot be used, or not with a model.
     LimitError
         The expression, the batch or the whole run is beyond a limit.
     """
@@ -134,15 +157,16 @@ def make_plan(
     if n is None:
         n = DEFAULT_N if until is None else GREATEST_N
     n = whole_number("n", n)
-    check_limits(expression, limits)
-    _check_work(expression, n, method, limits)
+    price = _price(rule, method, limits)
+    _check_work(price, n, method, limits)
     if batch_size is None:
-        batch_size = _batch_size(expression, n, method, until)
+        fixed = until is not None or isinstance(rule, Model)
+        batch_size = _batch_size(price, _LEAST_BATCH if fixed else n, method)
     else:
         batch_size = whole_number("batch_size", batch_size)
         if method == "roll":
             limits.check("batch_size", min(batch_size, n), "a batch would hold {} trials")
-    return Plan(expression, n, settle_seed(rng), batch_size, method, bit_generator, until)
+    return Plan(rule, n, settle_seed(rng), batch_size, method, bit_generator, until)
 
 
 def whole_number(parameter: str, value: Any) -> int:
@@ -210,7 +234,21 @@ def settle_seed(rng: RNG) -> int:
     )
 
 
-def _check_work(expression: Expression, n: int, method: Method, limits: Limits) -> None:
+def _price(rule: Expression | Model, method: Method, limits: Limits) -> int:
+    """Tell how many dice a trial rolls, one at least; nobody knows how many a model rolls."""
+    if isinstance(rule, Model):
+        if method == "multinomial":
+            raise ParameterError(
+                "method: multinomial draws from the exact distribution, and a model has none; "
+                "choose roll",
+                parameter="method",
+            )
+        return 1
+    check_limits(rule, limits)
+    return max(rule.price, 1)
+
+
+def _check_work(price: int, n: int, method: Method, limits: Limits) -> None:
     if method == "multinomial":
         if n > _MULTINOMIAL_TRIALS:
             raise LimitError(
@@ -221,15 +259,15 @@ def _check_work(expression: Expression, n: int, method: Method, limits: Limits) 
         return
     limits.check(
         "work",
-        max(expression.price, 1) * n,
+        price * n,
         "the run would roll {} dice",
         "use --method multinomial (method='multinomial'), whose cost does not grow with n, or ",
     )
 
 
-def _batch_size(expression: Expression, n: int, method: Method, until: Precision | None) -> int:
-    size = _LEAST_BATCH if until else max(-(-n // _BATCHES), _LEAST_BATCH)
+def _batch_size(price: int, n: int, method: Method) -> int:
+    size = max(-(-n // _BATCHES), _LEAST_BATCH)
     if method == "multinomial":
         return size
-    affordable = max(_BATCH_DICE // max(expression.price, 1), 1)
+    affordable = max(_BATCH_DICE // price, 1)
     return min(size, _GREATEST_BATCH, affordable)

@@ -46,7 +46,7 @@ def format_run(
     str
     """
     lines = [
-        *wrap(heading(result.plan.expression), width),
+        *wrap(f"{result.plan.label}: {result.plan.summary}", width),
         *wrap(_trials(result), width),
         "",
     ]

@@ -25,12 +25,12 @@ from dicesim.estimates import (
     probability,
     standard_error_of_std,
 )
+from dicesim.model import Model
 from dicesim.outcome_tests import adjusted_p_values, simultaneous_intervals, z_score
 from dicesim.plan import Plan
 from dicesim.pmf import PMF, quantile
 from dicesim.tally import Tally
 from dicesim.validation import ALARM, Check, goodness_of_fit
-from dicesim.wording import describe, unparse
 
 SCHEMA: Final = "dicesim.run/1"
 _TESTED: Final = ("p_holm", "low", "high")
@@ -81,9 +81,14 @@ class Result:
     notes: tuple[str, ...] = ()
 
     @property
-    def expression(self) -> str:
-        """The expression in canonical notation."""
-        return unparse(self.plan.expression)
+    def expression(self) -> str | None:
+        """The expression in canonical notation; None for a model."""
+        return None if self.model else self.plan.label
+
+    @property
+    def model(self) -> Model | None:
+        """The model; None for an expression."""
+        return self.plan.model
 
     @property
     def seed(self) -> int:
@@ -269,6 +274,7 @@ class Result:
         return {
             "schema": SCHEMA,
             "expression": self.expression,
+            "model": self.model and self.model.to_dict(),
             "n": self.n,
             "requested_n": self.requested_n,
             "complete": self.complete,
@@ -328,7 +334,7 @@ class Result:
         return csv_text(self.outcomes)
 
     def _repr_html_(self) -> str:
-        title = f"{describe(self.plan.expression)}: {self.n:,} trials, seed {self.seed}"
+        title = f"{self.plan.summary}: {self.n:,} trials, seed {self.seed}"
         support, n = self.support, max(self.n, 1)
         counts = [self._counts[outcome] for outcome in support]
         weights = counts if self.pmf is None else [self.pmf.weight(x) for x in support]

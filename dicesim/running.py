@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from dicesim.errors import ExecutionError
+from dicesim.errors import ExecutionError, LimitError
 from dicesim.execution import (
     TASKS_PER_WORKER,
     BatchRecord,
@@ -19,6 +19,8 @@ from dicesim.execution import (
     Schedule,
 )
 from dicesim.executors import processors
+from dicesim.limits import Limits
+from dicesim.model import Model
 from dicesim.result import Result
 from dicesim.tally import Tally
 
@@ -54,6 +56,8 @@ class Running:
         As of `dicesim.run`.
     checkpoint : Checkpoint, optional
         Where the first batches may be finished already, and the others are written down.
+    limits : Limits, optional
+        For what a model rolls and returns.
     """
 
     draft: Result
@@ -62,6 +66,7 @@ class Running:
     trace: Callable[[BatchRecord], None] | None = None
     cancel: Cancel | None = None
     checkpoint: Checkpoint | None = None
+    limits: Limits = field(default_factory=Limits)
     _tally: Tally = field(default_factory=lambda: Tally.of({}))
     _batches: int = 0
     _start: float = 0.0
@@ -86,7 +91,7 @@ class Running:
         task_size = 1 if counters or plan.until else None
         schedule = Schedule(plan, window, task_size=task_size, first=self._batches)
         pmf = self.draft.pmf if plan.method == "multinomial" else None
-        job = Job(plan, self.draft.aggregation, pmf, counters)
+        job = Job(plan, self.draft.aggregation, pmf, counters, self.limits)
         failure = None
         try:
             try:
@@ -111,7 +116,8 @@ class Running:
         return time.perf_counter() - self._start
 
     def _counters(self, window: int) -> Counters | None:
-        if self.draft.aggregation != "shared":
+        rule = self.draft.plan.rule
+        if self.draft.aggregation != "shared" or isinstance(rule, Model):
             return None
         # Slow to import, and most runs share nothing.
         from multiprocessing import get_context
@@ -120,7 +126,7 @@ class Running:
 
         method = self.team.start_method
         context = get_context(method) if method else None
-        return SharedCounters(self.draft.plan.expression, window, context)
+        return SharedCounters(rule, window, context)
 
     def _work(self, job: Job, schedule: Schedule) -> None:
         plan = job.plan
@@ -154,8 +160,19 @@ class Running:
         self._batches = outcome.task.batches.stop
         if outcome.tally is not None:
             self._tally += outcome.tally
+            self._check_outcomes()
         if self.checkpoint:
             self.checkpoint.reach(self._batches, self._tally, self._elapsed)
         if self.trace is not None:
             for record in outcome.records:
                 self.trace(record)
+
+    def _check_outcomes(self) -> None:
+        """Hold the memory of a model's tally to the limit; an expression was held to it before."""
+        model = self.draft.plan.model
+        if model is None:
+            return
+        try:
+            self.limits.check("outcomes", self._tally.unique, "it had {} different outcomes")
+        except LimitError as error:
+            raise ExecutionError(f"model {model.name}: {error}") from error

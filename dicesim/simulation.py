@@ -32,6 +32,7 @@ from dicesim.executors import (
 from dicesim.expression import Expression
 from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
+from dicesim.model import Function, Model
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan
 from dicesim.pmf import PMF
@@ -49,7 +50,7 @@ FilePath = str | os.PathLike[str]
 
 
 def run(
-    expression: str | Expression = "2d6",
+    expression: str | Expression | Model | Function = "2d6",
     n: int | None = None,
     *,
     rng: RNG = None,
@@ -77,8 +78,9 @@ def run(
 
     Parameters
     ----------
-    expression : str or Expression, optional
-        Notation such as ``"3d6+1d8"``.
+    expression : str, Expression, Model or callable, optional
+        Notation such as ``"3d6+1d8"``, or a function that takes a `Roller` and returns an array
+        with the outcome of each trial.
     n : int, optional
         Number of trials, a million by default; with a precision target the most that are rolled,
         a thousand million by default.
@@ -151,10 +153,10 @@ def run(
     limits = limits or Limits()
     require_choice("aggregation", aggregation, AGGREGATIONS)
     require_between("alpha", alpha, 0, 0.5)
-    tree = as_expression(expression)
+    rule = _as_rule(expression)
     asked = None if of is None else Condition.parse(of)
     plan = make_plan(
-        tree,
+        rule,
         n,
         rng=rng,
         method=method,
@@ -181,7 +183,7 @@ def run(
     )
     draft, team = _draft(plan, options)
     with _kept(checkpoint, plan, options) as kept:
-        return Running(draft, team, progress, trace, cancel, kept).finish()
+        return Running(draft, team, progress, trace, cancel, kept, limits).finish()
 
 
 def resume(
@@ -216,7 +218,7 @@ def resume(
     ------
     StoreError
         There is no such file, it is foreign, damaged or in use, or its run was begun with another
-        version of dicesim or numpy.
+        version of dicesim or numpy, or with a model whose file is gone or has changed.
     ExecutionError
         The run could not finish; ``partial`` has what was finished.
 
@@ -234,7 +236,7 @@ def resume(
     """
     if importing_main():
         raise SystemExit(UNGUARDED)
-    from dicesim.checkpoints import Checkpoint, check_versions, last_run
+    from dicesim.checkpoints import Checkpoint, check_model, check_versions, last_run
     from dicesim.store import Store, stored_runs
 
     file = Path(path)
@@ -249,10 +251,19 @@ def resume(
     if stored.complete:
         return replace(draft, tally=stored.tally, elapsed_seconds=stored.elapsed_seconds)
     check_versions(file, stored)
+    check_model(file, stored.plan)
     with Store(file) as store:
         # Until now another process may have gone on with it.
         kept = Checkpoint(store, store.run(stored.number))
-        return Running(draft, team, progress, trace, cancel, kept).finish()
+        return Running(draft, team, progress, trace, cancel, kept, options.limits).finish()
+
+
+def _as_rule(rule: str | Expression | Model | Function) -> Expression | Model:
+    if isinstance(rule, Model):
+        return rule
+    if callable(rule):
+        return Model.of(rule)
+    return as_expression(rule)
 
 
 def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
@@ -274,9 +285,13 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
         exact_unavailable=reason,
         alpha=options.alpha,
         of=None if options.of is None else Condition.parse(options.of),
-        notes=(*caveats(plan.expression), *unused_options(team, workers, start_method)),
+        notes=(*_caveats(plan), *unused_options(team, workers, start_method)),
     )
     return draft, team
+
+
+def _caveats(plan: Plan) -> tuple[str, ...]:
+    return () if isinstance(plan.rule, Model) else caveats(plan.rule)
 
 
 @contextmanager
@@ -285,17 +300,20 @@ def _kept(path: FilePath | None, plan: Plan, options: RunOptions) -> Iterator[Ch
     if path is None:
         yield None
         return
-    from dicesim.checkpoints import Checkpoint, refuse_unfinished
+    from dicesim.checkpoints import Checkpoint, check_kept, refuse_unfinished
     from dicesim.store import Store
 
+    check_kept(plan)
     with Store(path) as store:
         refuse_unfinished(store)
         yield Checkpoint(store, store.add(plan, options))
 
 
 def _exact_or_reason(plan: Plan, limits: Limits) -> tuple[PMF | None, str]:
+    if isinstance(plan.rule, Model):
+        return None, "a model has no exact distribution"
     try:
-        return exact(plan.expression, limits=limits), ""
+        return exact(plan.rule, limits=limits), ""
     except ExactUnavailable as error:
         if plan.method == "multinomial":
             raise ExactUnavailable(f"multinomial needs an exact distribution: {error}") from error

@@ -28,12 +28,12 @@ from dicesim.database import MARKS, connect, damaged, explained, filled, looking
 from dicesim.errors import ExecutionError, StoreError
 from dicesim.executors import RunOptions
 from dicesim.limits import Limits
+from dicesim.model import Model
 from dicesim.notation import parse
 from dicesim.plan import Plan
 from dicesim.precision import Precision
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
-from dicesim.wording import unparse
 
 _TABLE: Final = """
 CREATE TABLE runs (
@@ -87,7 +87,8 @@ class StoredRun:
         return {
             "number": self.number,
             "begun": self.begun.isoformat(),
-            "expression": unparse(self.plan.expression),
+            "expression": None if self.plan.model else self.plan.label,
+            "model": self.plan.model and self.plan.model.to_dict(),
             "n": self.tally.total,
             "requested_n": self.plan.n,
             "complete": self.complete,
@@ -306,7 +307,8 @@ def _options_to_dict(options: RunOptions) -> dict[str, Any]:
 
 def _plan_to_dict(plan: Plan) -> dict[str, Any]:
     return {
-        "expression": unparse(plan.expression),
+        "expression": None if plan.model else plan.label,
+        "model": plan.model and plan.model.to_dict(),
         "n": plan.n,
         "seed": plan.seed,
         "batch_size": plan.batch_size,
@@ -317,8 +319,12 @@ def _plan_to_dict(plan: Plan) -> dict[str, Any]:
 
 
 def _plan_from_dict(values: dict[str, Any]) -> Plan:
-    until = values["until"] and Precision.from_dict(values["until"])
-    return Plan(**values | {"expression": parse(values["expression"]), "until": until})
+    model, expression, until = (values.pop(name) for name in ("model", "expression", "until"))
+    return Plan(
+        rule=Model(**model) if model else parse(expression),
+        until=until and Precision.from_dict(until),
+        **values,
+    )
 
 
 def _digest(row: tuple[Any, ...]) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dicesim.store import StoredRun
-from dicesim.wording import unparse
 
 _HEADS = ("run", "begun (UTC)", "trials", "done", "seed")
 
@@ -48,4 +47,4 @@ def _row(run: StoredRun) -> tuple[str, ...]:
 
 
 def _expression(run: StoredRun) -> str:
-    return unparse(run.plan.expression)
+    return run.plan.label

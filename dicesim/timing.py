@@ -25,7 +25,7 @@ from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
 from dicesim.measurement import ONE_PROCESS_PER_ROLL, Benchmark, Measurement
 from dicesim.notation import as_expression
-from dicesim.plan import RNG, Plan, make_plan, whole_number
+from dicesim.plan import RNG, make_plan, whole_number
 from dicesim.result import Result
 from dicesim.running import Cancel
 from dicesim.simulation import run
@@ -103,7 +103,8 @@ def benchmark(
     plan = make_plan(tree, n or 1, rng=rng, limits=limits)
     choose_executor(plan, "serial", workers, start_method, "bincount", limits)
     session = _Session(
-        plan=plan,
+        tree=tree,
+        seed=plan.seed,
         workers=workers,
         start_method=start_method,
         settled=settle_start_method(start_method),
@@ -120,7 +121,8 @@ def benchmark(
 class _Session:
     """Measurements on their way."""
 
-    plan: Plan
+    tree: Expression
+    seed: int
     workers: int | None
     start_method: StartMethod | None
     settled: StartMethod
@@ -188,14 +190,14 @@ class _Session:
 
     def _choose(self, aggregation: Aggregation, n: int) -> str:
         """Name the executor that `auto` would take."""
-        plan = make_plan(self.plan.expression, n, rng=self.plan.seed, limits=self.limits)
+        plan = make_plan(self.tree, n, rng=self.seed, limits=self.limits)
         return choose_executor(
             plan, "auto", self.workers, self.start_method, aggregation, self.limits
         ).name
 
     def _affordable(self, aggregation: Aggregation) -> int:
         """Find how many trials one process rolls in the time of a measurement."""
-        work = self.limits.work // max(self.plan.expression.price, 1)
+        work = self.limits.work // max(self.tree.price, 1)
         most = min(_MOST, max(work, 1))
 
         def seconds(n: int) -> float:
@@ -208,9 +210,9 @@ class _Session:
 
     def _run(self, executor: ExecutorName, aggregation: Aggregation, n: int) -> Result:
         result = run(
-            self.plan.expression,
+            self.tree,
             n,
-            rng=self.plan.seed,
+            rng=self.seed,
             executor=executor,
             workers=self.workers,
             start_method=self.settled,
@@ -238,8 +240,8 @@ class _Session:
         )
 
     def _one_process_per_roll(self) -> Measurement:
-        dice = _plain(self.plan.expression)
-        rule = [unparse(self.plan.expression)] if dice is None else [str(number) for number in dice]
+        dice = _plain(self.tree)
+        rule = [unparse(self.tree)] if dice is None else [str(number) for number in dice]
         row = Measurement(ONE_PROCESS_PER_ROLL, None, 0, start_method=self.settled)
         try:
             n, seconds = _run_program([self.settled, *rule])
@@ -256,7 +258,7 @@ class _Session:
         return self._in_class("random.randint loop", seconds, _MOST)
 
     def _textbook_numpy(self) -> Measurement:
-        rng = np.random.default_rng(self.plan.seed)
+        rng = np.random.default_rng(self.seed)
 
         def seconds(n: int, number: int, sides: int) -> float:
             start = time.perf_counter()
@@ -269,7 +271,7 @@ class _Session:
         self, way: str, seconds: Callable[[int, int, int], float], dice: int
     ) -> Measurement:
         """Time a way that is for plain dice, and for a number of them at most."""
-        plain = _plain(self.plan.expression)
+        plain = _plain(self.tree)
         if plain is None:
             reason = "in class it is done for plain dice, such as 3d6"
             return Measurement(way, None, 0, unavailable=reason)

@@ -15,6 +15,27 @@ import pytest
 # variable runs them with other seeds than the fixed one.
 SEED = int(os.environ.get("DICESIM_TEST_SEED", "20091"))
 
+# A model as a user writes it.
+CRAPS = '''
+"""Craps."""
+import numpy as np
+
+
+def play(dice):
+    """Pay 1 if the pass line wins."""
+    first = dice.roll("2d6")
+    won = (first == 7) | (first == 11)
+    going = ~won & ~np.isin(first, [2, 3, 12])
+    while going.any():
+        point = dice.roll("2d6", where=going)
+        won |= going & (point == first)
+        going &= (point != first) & (point != 7)
+    return won
+
+
+number = 7
+'''
+
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -49,3 +70,11 @@ def command_line(dicesim_script: str, tmp_path: Path) -> CommandLine:
         )
 
     return call
+
+
+@pytest.fixture
+def craps(tmp_path: Path) -> Path:
+    """A file with a model."""
+    file = tmp_path / "craps.py"
+    file.write_text(CRAPS)
+    return file

@@ -12,26 +12,7 @@ import dicesim
 from dicesim import ExecutionError, Limits, Model, ParameterError, Roller
 from dicesim.model import Function
 from dicesim.tally import Integers
-
-CRAPS = '''
-"""Craps."""
-import numpy as np
-
-
-def play(dice):
-    """Pay 1 if the pass line wins."""
-    first = dice.roll("2d6")
-    won = (first == 7) | (first == 11)
-    going = ~won & ~np.isin(first, [2, 3, 12])
-    while going.any():
-        point = dice.roll("2d6", where=going)
-        won |= going & (point == first)
-        going &= (point != first) & (point != 7)
-    return won
-
-
-number = 7
-'''
+from tests.conftest import CRAPS
 
 
 def best_of_three(dice: Roller) -> Integers:
@@ -43,14 +24,6 @@ def best_of_three(dice: Roller) -> Integers:
 def roller(size: int = 1000, **limits: int) -> Roller:
     """Dice with a fixed seed."""
     return Roller(np.random.default_rng(1), size, Limits(**limits))
-
-
-@pytest.fixture
-def craps(tmp_path: Path) -> Path:
-    """A file with a model."""
-    file = tmp_path / "craps.py"
-    file.write_text(CRAPS)
-    return file
 
 
 def test_rolls_have_a_total_for_each_trial() -> None:

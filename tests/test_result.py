@@ -23,6 +23,7 @@ RESULT = dicesim.run("2d6", 10_000, rng=42)
 KEYS = [
     "schema",
     "expression",
+    "model",
     "n",
     "requested_n",
     "complete",
