@@ -53,7 +53,20 @@ def _root(
 
 @app.command()
 def run(
-    expression: Expression = "2d6",
+    expression: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXPRESSION",
+            help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.  [default: 2d6]",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:NAME",
+            help="Roll a rule written in Python, in place of an expression: a function in a file.",
+        ),
+    ] = None,
     n: Annotated[
         str | None,
         typer.Option(
@@ -113,12 +126,12 @@ def run(
     ] = None,
     limit: Limit = None,
 ) -> None:
-    """Roll an expression many times and check the counts."""
+    """Roll an expression or a model many times and check the counts."""
     form = Form(as_json, as_csv, quiet, show_all)
 
     def roll_all(notes: terminal.Notes, interrupt: terminal.Interrupt) -> dicesim.Result:
         return dicesim.run(
-            expression,
+            _rule(expression, model),
             optional("--n", n),
             rng=optional("--seed", seed),
             method=method,
@@ -271,6 +284,18 @@ app.command()(check)
 app.command()(compare)
 app.command()(resume)
 app.command()(runs)
+
+
+def _rule(expression: str | None, model: str | None) -> str | dicesim.Model:
+    """Return what is to be rolled: an expression, or a model in place of one."""
+    if model is None:
+        return "2d6" if expression is None else expression
+    if expression is not None:
+        raise dicesim.ParameterError(
+            f"model: it is rolled in place of an expression; leave out {expression!r}",
+            parameter="model",
+        )
+    return dicesim.Model.load(model)
 
 
 def _exact(tree: dicesim.Expression, limits: dicesim.Limits) -> dicesim.PMF:
