@@ -298,7 +298,7 @@ def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
     """The published dice and the tests come with the sources."""
     tree = tmp_path / "tree"
     tree.mkdir()
-    for folder in ("dicesim", "cli", "tests", "docs"):
+    for folder in ("dicesim", "cli", "tests", "docs", "examples"):
         shutil.copytree(ROOT / folder, tree / folder)
     for file in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "CHANGELOG.md"):
         shutil.copy(ROOT / file, tree)
@@ -312,7 +312,7 @@ def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
     data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dicesim/data").iterdir()}
     assert len(data) == 3
     assert data <= names
-    assert "tests/test_recorded.py" in names
+    assert {"tests/test_recorded.py", "examples/craps.py"} <= names
 
 
 def test_every_module_imports_alone() -> None:
