@@ -118,6 +118,14 @@ def run(
     alpha: Annotated[
         float, typer.Option(metavar="A", help="p-value below which the check raises the alarm.")
     ] = 1e-6,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Check a model against this law: CSV or JSON of outcomes and probabilities, such "
+            "as dicesim exact --csv prints.",
+        ),
+    ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +138,7 @@ def run(
     form = Form(as_json, as_csv, quiet, show_all)
 
     def roll_all(notes: terminal.Notes, interrupt: terminal.Interrupt) -> dicesim.Result:
+        limits = limits_from(limit or [])
         return dicesim.run(
             _rule(expression, model),
             optional("--n", n),
@@ -148,8 +157,9 @@ def run(
             progress=notes.progress,
             trace=notes.trace if trace else None,
             cancel=interrupt,
+            expect=None if expect is None else dicesim.read_pmf(expect, limits=limits),
             checkpoint=checkpoint,
-            limits=limits_from(limit or []),
+            limits=limits,
         )
 
     carry_through(roll_all, form, strict=strict, checkpoint=checkpoint)

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from dicesim.odds import ComparedFigure as ComparedFigure
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
     from dicesim.pmf import PMF as PMF
+    from dicesim.pmf_files import read_pmf as read_pmf
     from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
     from dicesim.precision import Precision as Precision
     from dicesim.recorded import (
@@ -150,6 +151,7 @@ _HOMES = {
     "odds": "ComparedFigure",
     "plan": "Plan fresh_seed",
     "pmf": "PMF",
+    "pmf_files": "read_pmf",
     "power_analysis": "PowerAnalysis power",
     "precision": "Precision",
     "report": "format_exact format_power format_rate format_roll format_run",

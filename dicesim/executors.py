@@ -14,6 +14,7 @@ from dicesim.execution import Executor, SerialExecutor
 from dicesim.limits import Limits
 from dicesim.model import Model, unfindable
 from dicesim.plan import Plan, whole_number
+from dicesim.pmf import PMF
 from dicesim.tables import cost
 
 # Random words from which on two workers save more than their start takes (measured: 13 ms by fork,
@@ -44,6 +45,7 @@ class RunOptions:
     alpha: float
     of: str | None
     limits: Limits
+    expect: PMF | None = None
 
 
 def choose_executor(

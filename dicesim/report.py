@@ -45,11 +45,8 @@ def format_run(
     -------
     str
     """
-    lines = [
-        *wrap(f"{result.plan.label}: {result.plan.summary}", width),
-        *wrap(_trials(result), width),
-        "",
-    ]
+    question = f"{result.plan.label}: {result.plan.summary}"
+    lines = [*wrap(question, width), *wrap(_trials(result), width), ""]
     if result.n:
         lines += [*_run_table(result, width, ascii_only, show_all), ""]
     for sentence in [*_figures(result), *_verdict(result)]:
@@ -287,17 +284,17 @@ def layout_table(
 def _figures(result: Result) -> list[str]:
     if result.mean is None:
         return []
-    pmf, probability = result.pmf, result.asked
+    pmf, probability, law = result.pmf, result.asked, result.law
     line = f"mean {_with_error(result.mean, result.standard_error, ' (one s.e.)')}"
-    line += f", exact {pmf.mean:.7g}" if pmf else ""
+    line += f", {law} {pmf.mean:.7g}" if pmf else ""
     if result.std is not None:
         line += f"; sd {_with_error(result.std, result.standard_error_of_std)}"
-        line += f", exact {pmf.std:.7g}" if pmf else ""
+        line += f", {law} {pmf.std:.7g}" if pmf else ""
     possible = f" of {len(pmf):,} possible" if pmf else ""
     lines = [line, counted(result.unique, "unique value") + possible]
     if result.of is not None and probability is not None:
         low, high = probability.interval
-        expected = f", exact {float(pmf.probability(str(result.of))):.6g}" if pmf else ""
+        expected = f", {law} {float(pmf.probability(str(result.of))):.6g}" if pmf else ""
         value = _with_error(probability.value, probability.standard_error, " (one s.e.)")
         lines.append(f"P({result.of}) = {value}{expected}; 95 % interval {low:.6g} to {high:.6g}")
     return lines + _precision(result)
@@ -336,6 +333,8 @@ def _verdict(result: Result) -> list[str]:
     lines = check_lines(result.check)
     if result.plan.method == "multinomial":
         lines.append("drawn from the exact distribution: the check tests the generator only")
+    if result.law == "expected":
+        lines.append("checked against the law that was expected, as it was handed in")
     return lines
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Result:
     elapsed_seconds : float
         From the first task to the last outcome, the start of workers included.
     pmf : PMF or None
-        The exact distribution, where there is one.
+        The exact distribution, where there is one, or the law that was expected.
     exact_unavailable : str
         Why there is none.
     alpha : float
@@ -65,6 +65,8 @@ class Result:
         Comparison whose probability was asked for.
     notes : tuple of str
         What the user should know, such as an option that had no effect.
+    law : {"exact", "expected"}
+        Whether `pmf` was worked out, or handed in.
     """
 
     plan: Plan
@@ -79,6 +81,7 @@ class Result:
     alpha: float = ALARM
     of: Condition | None = None
     notes: tuple[str, ...] = ()
+    law: Literal["exact", "expected"] = "exact"
 
     @property
     def expression(self) -> str | None:
@@ -295,6 +298,7 @@ class Result:
             "standard_error": self.standard_error,
             "until": self._until(),
             "probability": self._probability(),
+            "law": self.law if self.pmf else None,
             "outcomes": self.outcomes,
             "check": self.check.to_dict() if self.check else None,
             "check_unavailable": self.check_unavailable or None,

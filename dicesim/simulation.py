@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dicesim.choices import (
     AGGREGATIONS,
@@ -46,6 +46,10 @@ from dicesim.wording import caveats
 if TYPE_CHECKING:  # most runs are not kept
     from dicesim.checkpoints import Checkpoint
 
+_NO_LAW: Final = (
+    "a model has no exact distribution; to check it against the law that it should have, hand that "
+    "in: --expect FILE (expect=pmf)"
+)
 FilePath = str | os.PathLike[str]
 
 
@@ -65,6 +69,7 @@ def run(
     until_ci: float | None = None,
     of: str | int | None = None,
     alpha: float = ALARM,
+    expect: PMF | None = None,
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[BatchRecord], None] | None = None,
     cancel: Cancel | None = None,
@@ -110,6 +115,9 @@ def run(
         Comparison such as ``">= 9"``: the targets are those of its probability, else of the mean.
     alpha : float, optional
         p-value below which the check raises the alarm, less than one half.
+    expect : PMF, optional
+        The law to check against, where there is no exact distribution, as of a model; `read_pmf`
+        reads one from a file.
     progress : callable, optional
         Called with a `Progress` as rolling begins, after each task, and about twenty times a second
         between.
@@ -180,6 +188,7 @@ def run(
         alpha=alpha,
         of=None if asked is None else str(asked),
         limits=limits,
+        expect=expect,
     )
     draft, team = _draft(plan, options)
     with _kept(checkpoint, plan, options) as kept:
@@ -273,6 +282,8 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
         plan, options.executor, workers, start_method, options.aggregation, limits
     )
     pmf, reason = _exact_or_reason(plan, limits)
+    if options.expect is not None:
+        pmf = _expected(options.expect, plan, pmf)
     draft = Result(
         plan=plan,
         tally=Tally.of({}),
@@ -286,6 +297,7 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
         alpha=options.alpha,
         of=None if options.of is None else Condition.parse(options.of),
         notes=(*_caveats(plan), *unused_options(team, workers, start_method)),
+        law="exact" if options.expect is None else "expected",
     )
     return draft, team
 
@@ -311,10 +323,27 @@ def _kept(path: FilePath | None, plan: Plan, options: RunOptions) -> Iterator[Ch
 
 def _exact_or_reason(plan: Plan, limits: Limits) -> tuple[PMF | None, str]:
     if isinstance(plan.rule, Model):
-        return None, "a model has no exact distribution"
+        return None, _NO_LAW
     try:
         return exact(plan.rule, limits=limits), ""
     except ExactUnavailable as error:
         if plan.method == "multinomial":
             raise ExactUnavailable(f"multinomial needs an exact distribution: {error}") from error
         return None, str(error)
+
+
+def _expected(expect: PMF, plan: Plan, pmf: PMF | None) -> PMF:
+    """Check a law that was handed in."""
+    if not isinstance(expect, PMF) or len(expect) < 2:
+        raise ParameterError(
+            f"expect: {repr(expect)[:40]} is no law with two possible outcomes; write "
+            "dicesim.PMF({outcome: weight, ...}) or dicesim.read_pmf(path)",
+            parameter="expect",
+        )
+    if pmf is not None:
+        raise ParameterError(
+            f"expect: {plan.label} has an exact distribution and is checked against it; leave out "
+            "expect",
+            parameter="expect",
+        )
+    return expect

@@ -31,6 +31,7 @@ from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import parse
 from dicesim.plan import Plan
+from dicesim.pmf import PMF
 from dicesim.precision import Precision
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
@@ -286,12 +287,11 @@ def _rows(path: Path, connection: sqlite3.Connection) -> list[StoredRun]:
 def _stored(number: int, row: tuple[Any, ...]) -> StoredRun:
     begun, question, batches, elapsed, outcomes, counts = row
     told = json.loads(question)
-    options = told["options"]
     return StoredRun(
         number=number,
         begun=datetime.fromisoformat(begun),
         plan=_plan_from_dict(told["plan"]),
-        options=RunOptions(**options | {"limits": Limits(**options["limits"])}),
+        options=_options_from_dict(told["options"]),
         versions=told["versions"],
         batches=batches,
         elapsed_seconds=elapsed,
@@ -302,7 +302,15 @@ def _stored(number: int, row: tuple[Any, ...]) -> StoredRun:
 def _options_to_dict(options: RunOptions) -> dict[str, Any]:
     if not isinstance(options.executor, str):  # what was handed in cannot be kept
         options = replace(options, executor="auto")
-    return asdict(options)
+    expect = options.expect
+    # Hexadecimal, for Python writes no decimals of more than some thousand digits.
+    weights = expect and {x: f"{expect.weight(x):x}" for x in expect}
+    return asdict(replace(options, expect=None)) | {"expect": weights}
+
+
+def _options_from_dict(values: dict[str, Any]) -> RunOptions:
+    expect = values["expect"] and PMF({int(x): int(w, 16) for x, w in values["expect"].items()})
+    return RunOptions(**values | {"limits": Limits(**values["limits"]), "expect": expect})
 
 
 def _plan_to_dict(plan: Plan) -> dict[str, Any]:

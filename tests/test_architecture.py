@@ -35,6 +35,7 @@ ORDER = [
     "estimates",
     "precision",
     "faces",
+    "pmf_files",
     "modifiers",
     "expression",
     "dice",

@@ -158,14 +158,17 @@ def test_precision_targets() -> None:
 
 def test_what_the_result_says() -> None:
     """The model in place of an expression, and no exact figures."""
+    reason = "a model has no exact distribution; to check it against the law that it should have, "
+    reason += "hand that in: --expect FILE (expect=pmf)"
     result = run()
     document = json.loads(result.to_json())
     assert document["expression"] is None
     assert document["model"] == Model.of(best_of_three).to_dict()
     assert run("2d6").to_dict()["model"] is None
     assert result.check is document["check"] is None
-    assert document["check_unavailable"] == "a model has no exact distribution"
+    assert document["check_unavailable"] == reason
     assert document["outcomes"][0]["expected"] is None
+    assert document["law"] is None
     text = dicesim.format_run(result)
     assert text.startswith("tests.test_model:best_of_three: The best of three dice\n")
     assert "no check: a model has no exact distribution" in text

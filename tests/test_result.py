@@ -44,6 +44,7 @@ KEYS = [
     "standard_error",
     "until",
     "probability",
+    "law",
     "outcomes",
     "check",
     "check_unavailable",
