@@ -45,6 +45,7 @@ class Roller:
         notation: str | Expression,
         count: int | None = None,
         where: NDArray[np.bool_] | None = None,
+        size: int | None = None,
     ) -> Integers:
         """Roll an expression in every trial.
 
@@ -55,6 +56,8 @@ class Roller:
             Roll it so often, independently.
         where : ndarray of bool, optional
             Roll in these trials alone; the others get 0, and take no random numbers.
+        size : int, optional
+            Roll for so many trials in place of all, such as those that still go on.
 
         Returns
         -------
@@ -66,12 +69,13 @@ class Roller:
         NotationError
             The expression cannot be read.
         ParameterError
-            `count` is no positive whole number, or `where` does not fit.
+            `count` or `size` is no whole number, or too small, or `where` does not fit.
         LimitError
             So much is beyond a limit.
         """
         tree = _tree(notation, self._limits)
-        shape = (self.size,) if count is None else (_positive(count), self.size)
+        trials = self.size if size is None else _number("size", size, 0)
+        shape = (trials,) if count is None else (_number("count", count, 1), trials)
         totals = math.prod(shape)
         self._limits.check("batch_size", totals, "{} totals would be rolled at once")
         if where is None:
@@ -96,11 +100,12 @@ class Roller:
         )
 
 
-def _positive(count: int) -> int:
-    number = whole("count", count)
-    if number < 1:
+def _number(parameter: str, value: int, least: int) -> int:
+    number = whole(parameter, value)
+    if number < least:
         raise ParameterError(
-            f"count: {number} is too small; write a whole number of at least 1", parameter="count"
+            f"{parameter}: {number} is too small; write a whole number of at least {least}",
+            parameter=parameter,
         )
     return number
 

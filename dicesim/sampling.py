@@ -8,7 +8,7 @@ holds the faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -55,12 +55,7 @@ def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integ
     >>> rolled.shape, int(rolled.min()), int(rolled.max())
     ((1000,), 2, 12)
     """
-    rolled = np.empty(size, dtype=np.int64)
-    start = 0
-    for block in blocks(expression, rng, size):
-        rolled[start : start + len(block)] = block
-        start += len(block)
-    return rolled
+    return _filled(blocks(expression, rng, size), size)
 
 
 def rolls(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
@@ -79,8 +74,7 @@ def rolls(expression: Expression, rng: np.random.Generator, size: int) -> Intege
         Every element has the law of the expression by itself; the stream is another one than that
         of `totals` and `counts`.
     """
-    parts = [block.astype(np.int64) for block in _direct(expression, rng, size)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return _filled(_direct(expression, rng, size), size)
 
 
 def blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Integers]:
@@ -172,6 +166,16 @@ def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
         if not size:
             break
     return Tally.of(drawn)
+
+
+def _filled(parts: Iterable[Block], size: int) -> Integers:
+    """Write parts one behind another, into memory that is taken once."""
+    rolled = np.empty(size, dtype=np.int64)
+    start = 0
+    for part in parts:
+        rolled[start : start + len(part)] = part
+        start += len(part)
+    return rolled
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,20 @@ LADDERS = {1: 38, 4: 14, 9: 31, 21: 42, 28: 84, 36: 44, 51: 67, 71: 91, 80: 100}
 SNAKES = {16: 6, 47: 26, 49: 11, 56: 53, 62: 19, 64: 60, 87: 24, 93: 73, 95: 75, 98: 78}
 END = 100
 
-# Where a piece comes to rest, for each square that it lands on.
-rest = np.arange(END + 1)
+# Where a piece comes to rest, for each square that it lands on; beyond the end it does not land.
+rest = np.arange(END + 6)
 for foot, top in {**LADDERS, **SNAKES}.items():
     rest[foot] = top
 
 
 def turns(dice):
     """Turns that a piece needs to land on square 100; a roll that goes beyond is lost."""
-    square = np.zeros(dice.size, int)
     count = np.zeros(dice.size, int)
-    while (going := square < END).any():
-        landed = square + dice.roll("d6", where=going)
-        square = np.where(landed > END, square, rest[np.minimum(landed, END)])
-        count += going
+    going = np.arange(dice.size)  # the trials that go on, and where their pieces are
+    square = np.zeros(dice.size, int)
+    while going.size:
+        count[going] += 1
+        landed = square + dice.roll("d6", size=going.size)
+        square = np.where(landed > END, square, rest[landed])
+        going, square = going[square < END], square[square < END]
     return count

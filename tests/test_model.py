@@ -39,6 +39,14 @@ def test_rolls_have_a_total_for_each_trial() -> None:
         assert np.array_equal(again > 0, np.broadcast_to(where, (2, 1000)))
 
 
+def test_other_sizes() -> None:
+    """So many trials as are named, in place of all."""
+    dice = roller()
+    assert dice.roll("d6", size=7).shape == (7,)
+    assert dice.roll("d6", count=2, size=7, where=np.arange(7) > 3).shape == (2, 7)
+    assert dice.roll("d6", size=0).shape == (0,)
+
+
 def test_what_is_not_rolled_takes_no_random_numbers() -> None:
     """The trials that roll get the numbers that they would get alone."""
     where = np.arange(1000) % 3 == 0
@@ -53,6 +61,8 @@ def test_what_is_not_rolled_takes_no_random_numbers() -> None:
     ("call", "reason"),
     [
         (lambda dice: dice.roll("2d6", count=0), "count: 0 is too small"),
+        (lambda dice: dice.roll("2d6", size=-1), "size: -1 is too small"),
+        (lambda dice: dice.roll("2d6", where=np.ones(9, bool), size=8), "array of shape .8,"),
         (lambda dice: dice.roll("2d6", count=2.5), "count: 2.5 is not a whole number"),
         (lambda dice: dice.roll("2d6", where=[True] * 9), r"boolean array of shape \(9,\)"),
         (lambda dice: dice.roll("2d6", where=np.ones(9)), "where: float64"),
