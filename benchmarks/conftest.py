@@ -45,15 +45,16 @@ class Compare(Protocol):
         theirs: Callable[[int], object],
         *,
         trials: int = ...,
+        our_trials: int = ...,
         rounds: int = ...,
     ) -> None:
-        """Call both with their numbers of trials: ours with `TRIALS`, theirs with `trials`."""
+        """Call both with their numbers of trials, `TRIALS` unless they are named."""
 
 
 # As many as the greatest batch of a run has, unless it is told otherwise.
 TRIALS: Final = 2**22
 _ROWS: Final = pytest.StashKey[list[Row]]()
-_TABLES: Final = (("rule", "by hand"), ("rule, and another way", "that way"))
+_TABLES: Final = (("rule", "by hand"), ("rule, and another way", "that way"), ("model", "by hand"))
 
 
 @pytest.fixture
@@ -70,6 +71,7 @@ def compare(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Comp
         theirs: Callable[[int], object],
         *,
         trials: int = TRIALS,
+        our_trials: int = TRIALS,
         rounds: int = 7,
     ) -> None:
         clock = request.node.get_closest_marker("benchmark").kwargs["timer"]
@@ -80,14 +82,14 @@ def compare(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Comp
             start = clock()
             theirs(trials)
             seconds.append(clock() - start)
-            ours(TRIALS)
+            ours(our_trials)
 
         pedantic: Callable[..., object] = benchmark.pedantic  # it has no types
-        pedantic(ours, args=(TRIALS,), setup=time_theirs, rounds=rounds)
+        pedantic(ours, args=(our_trials,), setup=time_theirs, rounds=rounds)
         if benchmark.stats is None:  # --benchmark-disable
             return
         median = statistics.median(seconds)
-        row = Row(place, label, benchmark.stats.stats.median / TRIALS, median / trials)
+        row = Row(place, label, benchmark.stats.stats.median / our_trials, median / trials)
         benchmark.extra_info.update(label=label, other_seconds_per_trial=row.theirs)
         request.config.stash.setdefault(_ROWS, []).append(row)
 
