@@ -14,6 +14,7 @@ from tests.conftest import CommandLine
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```console\n(\$ dicesim .*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ dicesim ([^\n]*)\n", re.MULTILINE)
+LISTING = re.compile(r"^```python\n(?!>>>)(.*?)^```", re.MULTILINE | re.DOTALL)
 SESSIONS = [
     (path.name, block)
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md")))
@@ -32,7 +33,8 @@ def test_sessions_are_real(
     page: str, block: str, command_line: CommandLine, tmp_path: Path
 ) -> None:
     """Every session that a page shows prints just that, where the sources are."""
-    shutil.copytree(ROOT / "dicesim" / "data", tmp_path / "dicesim" / "data")
+    for folder in ("dicesim/data", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     _, *parts = COMMAND.split(block)
     for command, output in zip(parts[::2], parts[1::2], strict=True):
         done = command_line(*shlex.split(command))
@@ -54,3 +56,12 @@ def test_tests_that_are_named_exist(page: str) -> None:
         assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
         found += 1
     assert found > 3
+
+
+def test_listings_are_those_of_the_examples() -> None:
+    """Code that a page shows stands in a file that is tested."""
+    files = [path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py")]
+    listings = LISTING.findall((ROOT / "docs" / "models.md").read_text(encoding="utf-8"))
+    assert len(listings) == 2
+    for listing in listings:
+        assert any(listing in text for text in files), listing
