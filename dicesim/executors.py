@@ -26,7 +26,7 @@ _WORTH_WORKERS: Final[dict[StartMethod, float]] = {
 }
 # How many words dearer a trial is where every total becomes a Python object.
 _OBJECT: Final = 25
-# What a trial of a model is taken to cost, in words; those of the examples cost 10 to 200.
+# What a trial of a model is taken to cost, in words; those of the examples cost 5 to 200.
 _MODEL: Final = 40
 
 ExecutorLike = (

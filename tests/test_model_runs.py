@@ -16,6 +16,7 @@ import pytest
 
 import dicesim
 from dicesim import ExecutionError, Limits, Model, ParameterError, Roller, StoreError, model
+from dicesim.plan import make_plan
 from dicesim.tally import Integers
 from tests import storing
 from tests.conftest import CRAPS
@@ -100,6 +101,7 @@ def test_the_plan() -> None:
     """Batches of 2**16, and the same plan after a journey."""
     result = dicesim.run(best_of_three, 100_000, rng=1)
     assert (result.plan.batch_size, result.plan.batches) == (2**16, 2)
+    assert make_plan(Model.of(best_of_three), 10**8, limits=Limits()).batch_size == 2**16
     assert result.plan.model == result.model == Model.of(best_of_three)
     assert (result.plan.expression, result.expression) == (None, None)
     assert pickle.loads(pickle.dumps(result)).plan == result.plan
