@@ -14,8 +14,19 @@ from .options import All, Csv, Json, Limit, Seed, one_of
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="The first rule, such as 4d6kh3.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The second rule, such as '3d6+2'.")],
+    a: Annotated[
+        str | None, typer.Argument(metavar="A", help="The first rule, such as 4d6kh3.")
+    ] = None,
+    b: Annotated[
+        str | None, typer.Argument(metavar="B", help="The second rule, such as '3d6+2'.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.py:NAME",
+            help="A rule written in Python, in place of A or B; may be given twice.",
+        ),
+    ] = None,
     n: Annotated[
         str, typer.Option("--n", metavar="N", help="Trials of a rule that has no exact odds.")
     ] = "1000000",
@@ -30,9 +41,10 @@ def compare(
     with terminal.Interrupt() as interrupt:
         notes = terminal.Notes(interrupt)
         try:
+            first, second = _two(a, b, model or [])
             compared = dicesim.compare(
-                a,
-                b,
+                first,
+                second,
                 whole_number("--n", n),
                 rng=None if seed is None else whole_number("--seed", seed),
                 progress=notes.progress,
@@ -46,6 +58,18 @@ def compare(
                 notes.line(f"note: {letter}: {note}")
         _print(compared, as_json, as_csv, show_all)
         raise typer.Exit(130 if interrupt.is_set() else 0)
+
+
+def _two(a: str | None, b: str | None, models: list[str]) -> tuple[str | dicesim.Model, ...]:
+    """Return both rules, those in notation first."""
+    notations = [notation for notation in (a, b) if notation is not None]
+    if len(notations) + len(models) != 2:
+        raise dicesim.ParameterError(
+            f"{len(notations) + len(models)} rules cannot be compared; write two, as notation or "
+            "with --model FILE.py:NAME",
+            parameter="rules",
+        )
+    return (*notations, *map(dicesim.Model.load, models))
 
 
 def _print(compared: dicesim.RuleComparison, as_json: bool, as_csv: bool, show_all: bool) -> None:

@@ -15,8 +15,11 @@ from dicesim.distribution import exact
 from dicesim.errors import DicesimError, ExactUnavailable
 from dicesim.expression import Expression
 from dicesim.limits import Limits
+from dicesim.model import Function, Model
 from dicesim.notation import as_expression
+from dicesim.pairing import PairedDifference
 from dicesim.plan import RNG, settle_seed, whole_number
+from dicesim.result import Result
 from dicesim.running import Cancel, Progress
 from dicesim.simulation import run
 from dicesim.wording import caveats, describe, unparse
@@ -26,8 +29,8 @@ _SECOND_KEY: Final = 2**64
 
 
 def compare(
-    a: str | Expression,
-    b: str | Expression,
+    a: str | Expression | Model | Function,
+    b: str | Expression | Model | Function,
     n: int = 1_000_000,
     *,
     rng: RNG = None,
@@ -40,10 +43,13 @@ def compare(
     What has an exact distribution is exact, and is not rolled. A first rule without one is rolled
     as by ``run(a, n, rng=seed)``; a second one has a seed of its own, made from that seed.
 
+    Two models are rolled once more, on common random numbers: both see the stream of `seed`, and
+    the mean of the difference of each trial mostly has a smaller error than that of two means.
+
     Parameters
     ----------
-    a, b : str or Expression
-        Notation such as ``"3d6+1d8"``.
+    a, b : str, Expression, Model or function
+        Notation such as ``"3d6+1d8"``, or a rule written in Python as for `run`.
     n : int, optional
         Number of trials of each side that has no exact distribution.
     rng : int, SeedSequence, Generator or None, optional
@@ -77,13 +83,16 @@ def compare(
     limits = limits or Limits()
     n, seed = whole_number("n", n), settle_seed(rng)
     drafts = _Draft.of("first", a, limits), _Draft.of("second", b, limits)
-    price = sum(max(draft.tree.price, 1) for draft in drafts if not draft.side.is_exact)
+    models = [draft.rule for draft in drafts if isinstance(draft.rule, Model)]
+    pair = PairedDifference.between(*models) if len(models) == 2 else None
+    price = sum(draft.price for draft in drafts if not draft.side.is_exact) + 2 * bool(pair)
     limits.check("work", price * n, "the comparison would roll {} dice", "write a smaller n, or ")
-    requested = n * sum(not draft.side.is_exact for draft in drafts)
+    requested = n * (sum(not draft.side.is_exact for draft in drafts) + bool(pair))
     rolling = _Rolling(n, requested, limits, cancel, progress)
     other = settle_seed(np.random.SeedSequence(seed, spawn_key=(_SECOND_KEY,)))
     first, second = rolling.side(drafts[0], seed), rolling.side(drafts[1], other)
-    return RuleComparison(first, second, seed if requested else None)
+    paired = rolling.roll(pair, seed) if pair else None
+    return RuleComparison(first, second, seed if requested else None, paired)
 
 
 @dataclass(frozen=True)
@@ -91,13 +100,22 @@ class _Draft:
     """A side as far as it is known without rolling."""
 
     place: str
-    tree: Expression
+    rule: Expression | Model
     side: ComparedSide
 
+    @property
+    def price(self) -> int:
+        """Dice of a trial; at least one of a model, whose dice are not known."""
+        return 1 if isinstance(self.rule, Model) else max(self.rule.price, 1)
+
     @classmethod
-    def of(cls, place: str, expression: str | Expression, limits: Limits) -> _Draft:
+    def of(cls, place: str, rule: str | Expression | Model | Function, limits: Limits) -> _Draft:
         with _named(place):
-            tree = as_expression(expression)
+            if not isinstance(rule, (str, Expression)):
+                model = rule if isinstance(rule, Model) else Model.of(rule)
+                reason = "a model has no exact distribution"
+                return cls(place, model, ComparedSide(model.label, model.summary, None, reason))
+            tree = as_expression(rule)
             pmf, reason = None, ""
             try:
                 pmf = exact(tree, limits=limits)
@@ -127,17 +145,13 @@ class _Rolling:
         """Roll a side, unless its law is exact."""
         if draft.side.is_exact:
             return draft.side
-        self.before, self.done = self.before + self.done, 0
         with _named(draft.place):
-            result = run(
-                draft.tree,
-                self.n,
-                rng=seed,
-                progress=self._tell,
-                cancel=self,
-                limits=self.limits,
-            )
-        return replace(draft.side, result=result)
+            return replace(draft.side, result=self.roll(draft.rule, seed))
+
+    def roll(self, rule: Expression | Model, seed: int) -> Result:
+        """Roll a rule."""
+        self.before, self.done = self.before + self.done, 0
+        return run(rule, self.n, rng=seed, progress=self._tell, cancel=self, limits=self.limits)
 
     def is_set(self) -> bool:
         """Whether to stop."""

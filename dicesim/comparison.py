@@ -123,11 +123,14 @@ class RuleComparison:
         The sides.
     seed : int or None
         Replays what was simulated; None where all is exact.
+    paired : Result or None
+        The differences of two models in each trial, on common random numbers.
     """
 
     a: ComparedSide
     b: ComparedSide
     seed: int | None = None
+    paired: Result | None = None
 
     @cached_property
     def _odds(self) -> tuple[ComparedFigure, ComparedFigure, ComparedFigure]:
@@ -153,6 +156,21 @@ class RuleComparison:
         """Mean of A less mean of B."""
         return difference(self.a.shares, self.b.shares)
 
+    @cached_property
+    def paired_difference(self) -> ComparedFigure | None:
+        """Mean of A less B in the same trial, on common random numbers."""
+        if self.paired is None or not self.paired.n:
+            return None
+        return mean_figure(Shares(PMF(self.paired.counts), self.paired.n))
+
+    @property
+    def variance_ratio(self) -> float | None:
+        """How many times as many independent trials would be as precise as the paired ones."""
+        paired, apart = self.paired_difference, self.mean_difference
+        if paired is None or not paired.standard_error or not apart.standard_error:
+            return None
+        return (apart.standard_error / paired.standard_error) ** 2
+
     @property
     def same(self) -> bool:
         """Whether both are the same rule, which is rolled twice."""
@@ -166,7 +184,8 @@ class RuleComparison:
     @property
     def complete(self) -> bool:
         """Whether all trials were rolled that were asked for."""
-        return all(side.result is None or side.result.complete for side in (self.a, self.b))
+        results = (self.a.result, self.b.result, self.paired)
+        return all(result is None or result.complete for result in results)
 
     @property
     def support(self) -> list[int]:
@@ -209,7 +228,7 @@ class RuleComparison:
 
     def _higher(self) -> tuple[str | None, str]:
         """Which side is higher on average, where that is known, and how to say it."""
-        gap = self.mean_difference
+        gap = self.paired_difference or self.mean_difference
         if self.same:
             return None, "A and B are the same rule"
         if gap.exact == 0:
@@ -236,9 +255,19 @@ class RuleComparison:
             "equal": self.equal.to_dict(),
             "less": self.less.to_dict(),
             "mean_difference": self.mean_difference.to_dict(),
+            "common_random_numbers": self._paired_to_dict(),
             "summary": self.summary,
             "outcomes": self.outcomes,
             "versions": versions(),
+        }
+
+    def _paired_to_dict(self) -> dict[str, Any] | None:
+        if self.paired is None or self.paired_difference is None:
+            return None
+        return {
+            "n": self.paired.n,
+            "mean_difference": self.paired_difference.to_dict(),
+            "variance_ratio": self.variance_ratio,
         }
 
     def to_json(self) -> str:

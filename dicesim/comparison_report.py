@@ -46,6 +46,7 @@ def format_comparison(
         *_outcomes(comparison, width, ascii_only, show_all),
         "",
         *_plain(_odds(comparison)),
+        *wrap(_paired(comparison, "+/-" if ascii_only else "±"), width),
         "",
         *wrap(comparison.summary, width),
     ]
@@ -72,6 +73,20 @@ def _together(comparison: RuleComparison) -> str:
     if comparison.a.is_exact or comparison.b.is_exact:
         return f"independently rolled; {'A' if comparison.a.is_exact else 'B'} is exact"
     return f"independently rolled{same}; both simulated"
+
+
+def _paired(comparison: RuleComparison, sign: str) -> str:
+    """Tell of the difference on common random numbers, if there is one."""
+    gap = comparison.paired_difference
+    if gap is None:
+        return ""
+    text = f"mean of A - B on common random numbers: {_mean(gap, sign)}"
+    if not gap.standard_error:
+        return f"{text}, the same in every trial"
+    ratio = comparison.variance_ratio
+    if ratio is not None:
+        text += f" (one s.e.), as precise as {ratio:.3g} times as many independent trials"
+    return f"{text}; not independent rolls, so that only this figure is of them"
 
 
 def _plain(columns: list[Column]) -> list[str]:

@@ -59,6 +59,7 @@ ORDER = [
     "sampling",
     "roller",
     "model",
+    "pairing",
     "plan",
     "rolling",
     "guard",

@@ -71,6 +71,9 @@ LAWS = {
     "attack.py:advantage": dicesim.exact(
         "a = d20adv; if(a==20, 2d8+4, if(a==1, 0, if(a+7>=16, 1d8+4, 0)))"
     ),
+    "attack.py:mighty": dicesim.exact(
+        "a = d20adv; if(a==20, 2d8+14, if(a==1, 0, if(a+2>=16, 1d8+14, 0)))"
+    ),
 }
 # Expected turns on this board: Althoen, King and Schilling, "How long is a game of Snakes and
 # Ladders?", Mathematical Gazette 77 (1993).
