@@ -253,7 +253,8 @@ def test_the_json_form() -> None:
     document = json.loads(compare(*PAIR).to_json())
     assert list(document) == [
         "schema", "a", "b", "independent", "is_exact", "complete", "seed", "level", "greater",
-        "equal", "less", "mean_difference", "common_random_numbers", "summary", "outcomes", "versions",
+        "equal", "less", "mean_difference", "common_random_numbers", "summary", "outcomes",
+        "versions",
     ]  # fmt: skip
     assert document["schema"] == "dicesim.compare/1"
     assert document["greater"]["exact"] == "20293/46656"

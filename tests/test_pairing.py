@@ -15,9 +15,8 @@ from dicesim.pairing import PairedDifference
 from tests.conftest import CommandLine
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-ADVANTAGE, MIGHTY = (
-    Model.load(f"{EXAMPLES / 'attack.py'}:{name}") for name in ("advantage", "mighty")
-)
+ATTACKS = [f"{EXAMPLES / 'attack.py'}:{name}" for name in ("advantage", "mighty")]
+ADVANTAGE, MIGHTY = map(Model.load, ATTACKS)
 
 
 def best_of_two(dice: Roller) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
