@@ -317,8 +317,9 @@ def _whole(field: str, place: int) -> int:
     if not field:
         raise RecordError(f"line {place}: a field is empty; write what was rolled", line=place)
     if _WHOLE.fullmatch(field):
-        if len(field) < 19 or abs(int(field[:40])) <= _INT64_MAX:
-            return int(field)
+        digits = field.lstrip("+-0") or "0"
+        if len(digits) < 20 and int(digits) <= _INT64_MAX:
+            return -int(digits) if field.startswith("-") else int(digits)
         problem = "is too large a number"
     else:
         problem = "is no whole number"

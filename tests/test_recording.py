@@ -237,3 +237,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         assert rolls == n
         peaks.append(peak)
     assert peaks[1] <= 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("zeros", [1, 20, 5_000])
+def test_zeros_before_a_number_say_nothing(zeros: int) -> None:
+    """However many there are, a signed number is read beside them."""
+    assert rows(b"2\n-" + b"0" * zeros + b"3\n+" + b"0" * zeros + b"\n") == [[2], [-3], [0]]
