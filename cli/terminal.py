@@ -40,9 +40,10 @@ def ascii_only() -> bool:
 
 
 def say(text: str) -> None:
-    """Print a line on stderr; if nobody can hear it, that is no reason to lose the answer."""
+    """Print lines on stderr; if nobody can hear them, that is no reason to lose the answer."""
     with suppress(OSError):
-        typer.echo(text, err=True)
+        # What was typed may hold what a terminal would obey.
+        typer.echo("".join(c if c.isprintable() or c == "\n" else "?" for c in text), err=True)
 
 
 def _as_options(error: dicesim.DicesimError) -> str:

@@ -145,7 +145,8 @@ def refusal(
     found : str, optional
         What to call the token, if not by its text.
     """
-    hint = " ".join(hint.split())  # what is quoted may hold line ends
+    # What is quoted may hold line ends, and what a terminal would obey.
+    hint = "".join(c if c.isprintable() else "?" for c in " ".join(hint.split()))
     shown = token.text if len(token.text) <= 40 else token.text[:37] + "..."
     found = found or (repr(shown) if shown else "the end")
     where = f"character {token.position + 1}: " if token.text else ""
