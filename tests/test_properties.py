@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
 import dicesim
 from dicesim import PMF, Expression, NotationError, Tally, describe, parse, unparse
@@ -17,11 +17,6 @@ from tests.conftest import SEED
 from tests.oracle import enumerated
 from tests.strategies import trees
 from tests.test_sampling import FALSE_ALARM, p_value
-
-# About half of what the grammar gives is refused, and exact laws take their time.
-CHECKS = [HealthCheck.filter_too_much, HealthCheck.too_slow]
-settings.register_profile("dicesim", deadline=None, suppress_health_check=CHECKS)
-settings.load_profile("dicesim")
 
 ALPHABET = "0123456789d%fkhlrom!p<>=+-*/(){},.:; maxifb_\n"
 
