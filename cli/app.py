@@ -180,7 +180,8 @@ def exact(
     for caveat in dicesim.caveats(tree):
         terminal.say(f"note: {caveat}")
     if as_json:
-        print_json({"expression": dicesim.unparse(tree), **pmf.to_dict()})
+        document = {"schema": "dicesim.exact/1", "expression": dicesim.unparse(tree)}
+        print_json({**document, **pmf.to_dict()})
     elif as_csv:
         typer.echo(pmf.to_csv(), nl=False)
     else:

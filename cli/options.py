@@ -29,7 +29,7 @@ Limit = Annotated[
     typer.Option(
         metavar="NAME=N",
         help="Raise a limit: price (dice a trial), work (dice in all), outcomes, table_bytes, "
-        "workers, batch_size or rolls; may be repeated.",
+        "workers, batch_size, batches or rolls (dice shown); may be repeated.",
     ),
 ]
 

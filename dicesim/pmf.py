@@ -281,13 +281,17 @@ class PMF(Mapping[int, Fraction]):
         return cls(weights)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: ``mean``, ``std``, ``outcomes`` with probability and exact fraction.
+        """Plain values: ``mean``, ``std``, ``outcomes``, each with its probabilities.
+
+        These are of the outcome itself, as a number and as an exact fraction, and of all that is at
+        least, and at most, as much.
 
         Examples
         --------
-        >>> PMF({0: 1, 1: 1}).to_dict()["outcomes"][0]
-        {'outcome': 0, 'probability': 0.5, 'exact': '1/2'}
+        >>> PMF({0: 1, 1: 3}).to_dict()["outcomes"][1]
+        {'outcome': 1, 'probability': 0.75, 'exact': '3/4', 'at_least': 0.75, 'at_most': 1.0}
         """
+        below = (0, *self.cumulative)
         return {
             "mean": self.mean,
             "std": self.std,
@@ -296,8 +300,10 @@ class PMF(Mapping[int, Fraction]):
                     "outcome": outcome,
                     "probability": weight / self.total,
                     "exact": self.exact(outcome),
+                    "at_least": (self.total - less) / self.total,
+                    "at_most": (less + weight) / self.total,
                 }
-                for outcome, weight in self._weight.items()
+                for (outcome, weight), less in zip(self._weight.items(), below, strict=False)
             ],
         }
 

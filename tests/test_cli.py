@@ -178,9 +178,12 @@ def test_exact(command_line: CommandLine) -> None:
     assert "quantiles: 5% 3, 25% 5, 50% 7, 75% 9, 95% 11" in done.stdout
     document = json.loads(command_line("exact", "d20-1", "--json").stdout)
     assert (document["expression"], document["mean"]) == ("1d20-1", 9.5)
-    assert document["outcomes"][0] == {"outcome": 0, "probability": 0.05, "exact": "1/20"}
+    assert document["schema"] == "dicesim.exact/1"
+    assert document["outcomes"][0] == {
+        "outcome": 0, "probability": 0.05, "exact": "1/20", "at_least": 1.0, "at_most": 0.05
+    }  # fmt: skip
     assert command_line("exact", "d2", "--csv").stdout == (
-        "outcome,probability,exact\n1,0.5,1/2\n2,0.5,1/2\n"
+        "outcome,probability,exact,at_least,at_most\n1,0.5,1/2,1.0,0.5\n2,0.5,1/2,0.5,1.0\n"
     )
 
 

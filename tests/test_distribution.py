@@ -78,6 +78,8 @@ def test_unavailable_says_why() -> None:
         "d100! >=2 max=200", "10d20!p dl3", "2d1000kh1! >=2 max=2", "(d100)d100kh50", "(1d1000)d6",
         "distinct(40d6!)", "distinct(50d100)", "a = d40000; if(a>=3, a, 2*a)", "d100000r1",
         "4d6kh3r1kh2",
+        "largest_set(1000d100)", "pairs(10000d6)", "(1d1000)d4>=2",
+        "".join(f"x_{i} = d6; " for i in range(99)) + "+".join(f"x_{i}*x_{i}" for i in range(99)),
         f"{{{', '.join(['d500'] * 400)}}}kh1", "+".join(["abs(d300000-5)//100000"] * 14),
     ],
 )  # fmt: skip
@@ -157,8 +159,17 @@ def test_pmf_shows_itself() -> None:
     """The plain forms carry exact fractions while they are readable."""
     pmf = dicesim.exact("2d6")
     first = pmf.to_dict()["outcomes"][0]
-    assert first == {"outcome": 2, "probability": 1 / 36, "exact": "1/36"}
-    assert pmf.to_csv().splitlines()[:2] == ["outcome,probability,exact", f"2,{1 / 36!r},1/36"]
+    assert first == {
+        "outcome": 2, "probability": 1 / 36, "exact": "1/36", "at_least": 1.0, "at_most": 1 / 36
+    }  # fmt: skip
+    assert pmf.to_csv().splitlines()[:2] == [
+        "outcome,probability,exact,at_least,at_most",
+        f"2,{1 / 36!r},1/36,1.0,{1 / 36!r}",
+    ]
+    for row in dicesim.exact("d6-d4").to_dict()["outcomes"]:
+        held = {"at_least": f">= {row['outcome']}", "at_most": f"<= {row['outcome']}"}
+        for column, comparison in held.items():
+            assert row[column] == float(dicesim.exact("d6-d4").probability(comparison))
     assert dicesim.exact("200d6").to_dict()["outcomes"][0]["exact"] is None
     assert repr(PMF({0: 1, 1: 1})) == "PMF({0: 1, 1: 1})"
     assert repr(dicesim.exact("100d6")) == "PMF(<501 outcomes, 100 to 600>)"
