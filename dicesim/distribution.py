@@ -52,7 +52,9 @@ _DEFAULT_LIMITS: Final = Limits()
 _INT_BYTES: Final = 32
 # Laws that are computed for different values of names, or numbers of dice, and their outcomes.
 _MAX_CASES: Final = 2**15
-_MAX_MIXED: Final = 2**20
+_MAX_MIXED: Final = 2**18
+# Terms that are added up for them: each takes some time, however narrow its law.
+_MAX_TERMS: Final = 2**15
 
 
 def exact(expression: str | Expression, *, limits: Limits | None = None) -> PMF:
@@ -117,6 +119,7 @@ class _Engine:
         self._cases = 0
         self._mixed = 0
         self._steps = 0
+        self._terms = 0
 
     def law(self, expression: Expression, known: _Known) -> PMF:
         """Law of a total, given what its names stand for."""
@@ -182,6 +185,8 @@ class _Engine:
                     shift -= count * (high + 1)
                 case _:
                     others.append(self.law(term, known))
+        self._terms += len(others)
+        check_cost(self._terms, "terms to add up", _MAX_TERMS)
         return reduce(_convolve, others, _fair_dice(pools, shift))
 
     def _pool(self, pool: Dice, known: _Known) -> PMF:

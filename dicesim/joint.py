@@ -115,10 +115,11 @@ def joint(
     statistics = [_STATISTICS[name] for name in names]
     most = [max(size[kind] for size in sizes) for kind in range(len(laws))]
     ranks = range(max(map(sum, sizes))) if ranks is None else ranks
+    values = {value for law in laws for value in law}
+    _check_placings(laws, most, len(values))
     start = tuple(statistic.start for statistic in statistics)
     placings: dict[tuple[int, ...], _States] = {(0,) * len(laws): {start: 1}}
     spent = 0
-    values = {value for law in laws for value in law}
     for value in sorted(values | {value + 1 for value in values}):
         weights = [law.get(value, 0) for law in laws]
         following: dict[tuple[int, ...], _States] = {}
@@ -130,6 +131,13 @@ def joint(
             check_cost(spent, limit=_MAX_STATES)
         placings = following
     return _finished(placings, sizes, statistics)
+
+
+def _check_placings(laws: Sequence[Law], most: Sequence[int], values: int) -> None:
+    """Refuse at once what has too many steps even with one state for each placing."""
+    for law, top in zip(laws, most, strict=True):
+        # From any number of dice to any that is not less; the first value begins with none.
+        check_cost((len(law) - 1) * (top + 1) * (top + 2) // 2 + values, limit=_MAX_STATES)
 
 
 def _placed(

@@ -18,15 +18,17 @@ class Limits:
     work : int
         Dice rolled in one run: price × trials.
     outcomes : int
-        Different totals that an expression may have.
+        Different totals that an expression, or a part of one, may have.
     table_bytes : int
         Memory of the exact weights of a distribution, in bytes.
     workers : int
         Worker processes or threads.
     batch_size : int
         Trials in one batch, and totals in one array.
+    batches : int
+        Batches in one run, where their size is named.
     rolls : int
-        Rolls that are kept with their faces.
+        Dice that are kept with their faces.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Limits:
     table_bytes: int = 2**28
     workers: int = 256
     batch_size: int = 2**26
+    batches: int = 2**20
     rolls: int = 100_000
 
     def __post_init__(self) -> None:

@@ -117,7 +117,12 @@ class PoolReader(Reader):
             raise self._refusal(closing, "a comma and another part", hint)
         nodes = tuple(part.node for part in parts)
         done: list[Modifier] = []
-        stage = group_stage(nodes)
+        try:
+            stage = group_stage(nodes)
+        except ParameterError as error:
+            whole = self._span(opening.position)
+            limit = f"totals that lie less than {INT64_MAX} (2**63 - 1) apart"
+            raise self._refusal(whole, limit, "write smaller numbers") from error
         return self._modified(opening.position, stage, done, lambda: Group(nodes, tuple(done)))
 
     def _modified(

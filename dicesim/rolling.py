@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, settle_seed, whole_number
 from dicesim.sampling import Roll, roll_once, rolls
+
+_KEPT: Final = "use run, which keeps counts only, or "
 
 
 def roll_dice(
@@ -49,7 +51,9 @@ def roll_dice(
     >>> one.total == 1 + sum(one.pools[0].kept)
     True
     """
-    tree, number = _few(expression, times, limits or Limits(), "times", "rolls")
+    limits = limits or Limits()
+    tree, number = _few(expression, times, limits, "times", "rolls")
+    limits.check("rolls", number * max(tree.price, 1), "{} dice would be kept", _KEPT)
     generator = _as_generator(rng)
     return [roll_once(tree, generator) for _ in range(number)]
 
@@ -111,8 +115,7 @@ def _few(
     tree = as_expression(expression)
     check_limits(tree, limits)
     number = whole_number(parameter, number)
-    sentence = "{} trials would be kept, each by itself"
-    limits.check(limit, number, sentence, "use run, which keeps counts only, or ")
+    limits.check(limit, number, "{} trials would be kept, each by itself", _KEPT)
     limits.check("work", number * max(tree.price, 1), "{} dice would be rolled")
     return tree, number
 

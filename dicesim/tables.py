@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import repeat, takewhile
 from math import prod
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -164,18 +164,37 @@ def prepare(expression: Expression) -> Preparation:
     return Preparation(expression, rows, looks, sums, dice, all_but_one)
 
 
+class _Joined(NamedTuple):
+    """Terms of a sum that one table is for, and what that costs."""
+
+    terms: list[Expression]
+    bits: float
+    price: int
+    endless: bool
+
+    def with_another(self, one: _Joined) -> _Joined:
+        """Put a term into the same table."""
+        self.terms.extend(one.terms)
+        return self._replace(bits=self.bits + one.bits, price=self.price + one.price)
+
+    def whole(self) -> Expression:
+        """Return the sum of the terms."""
+        return Sum(tuple(self.terms)) if len(self.terms) > 1 else self.terms[0]
+
+
 def _summands(expression: Expression) -> Summands:
     """Part an expression into tables and what has none; small tables are joined."""
-    tabled: list[Expression] = []
+    tabled: list[_Joined] = []
     others: list[Expression] = []
     for term in _terms(expression):
+        one = _Joined([term], term.joint_bits, term.price, term.endless)
         if pack(term) is None:
             others.append(term)
-        elif tabled and _pays(tabled[-1], term):
-            tabled.append(Sum((tabled.pop(), term)))
+        elif tabled and _pays(tabled[-1], one):
+            tabled.append(tabled.pop().with_another(one))
         else:
-            tabled.append(term)
-    return Summands(_numbers(tabled), tuple(others))
+            tabled.append(one)
+    return Summands(_numbers(joined.whole() for joined in tabled), tuple(others))
 
 
 def _numbers(tabled: Iterable[Expression]) -> dict[Packing, int]:
@@ -184,13 +203,13 @@ def _numbers(tabled: Iterable[Expression]) -> dict[Packing, int]:
     return {packing: number for packing, number in packings if packing is not None}
 
 
-def _pays(left: Expression, right: Expression) -> bool:
-    """Whether one table for two expressions is better than one for each."""
-    if left.joint_bits + right.joint_bits > _BITS:
+def _pays(left: _Joined, right: _Joined) -> bool:
+    """Whether one table for both is better than one for each, and not too dear."""
+    if left.endless or right.endless or left.bits + right.bits > _BITS:
         return False
-    sizes = [round(2**part.joint_bits) for part in (left, right)]
-    together = pack(Sum((left, right))) if _cost(prod(sizes)) < sum(map(_cost, sizes)) else None
-    return together is not None
+    sizes = [round(2**part.bits) for part in (left, right)]
+    size = prod(sizes)
+    return _cost(size) < sum(map(_cost, sizes)) and size * (left.price + right.price) <= _MOST_DICE
 
 
 def _cost(size: int) -> float:

@@ -1,0 +1,113 @@
+"""Silly work is refused before the first roll, by a limit that has a name and a flag (L6)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import dicesim
+from dicesim import LimitError, Limits
+from tests.conftest import CommandLine
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "limits.md"
+# What is refused, and by which limit.
+REFUSED = [
+    (["run", "d999999999"], "outcomes"),
+    (["run", "999999999d999999999"], "price"),
+    (["run", "(d1000000)d6"], "price"),
+    (["run", "d1000000r<=999999"], "price"),
+    (["run", "--n", "1e13"], "work"),
+    (["run", "100000d6kh50000", "--n", "1e9"], "work"),
+    (["run", "--n", "1e8", "--batch-size", "1e12"], "batch_size"),
+    (["run", "--n", "1e12", "--batch-size", "1"], "batches"),
+    (["run", "--n", "1e15", "--batch-size", "1e3", "--method", "multinomial"], "batches"),
+    (["run", "--workers", "1e9"], "workers"),
+    (["exact", "1000d1000"], "table_bytes"),
+    (["exact", "d{1..2000000}"], "outcomes"),
+    (["exact", "d1000000*d1000000"], "outcomes"),
+    (["roll", "2d6", "--times", "1e12"], "rolls"),
+    (["roll", "100d6", "--times", "1e5"], "rolls"),
+    (["bench", "--n", "1e15"], "work"),
+    (["bench", "--workers", "1e9"], "workers"),
+    (["power", "1000d1000", "--bias", "5%"], "table_bytes"),
+    (["check", "-", "--against", "d999999999"], "outcomes"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limit"), REFUSED, ids=[" ".join(arguments) for arguments, _ in REFUSED]
+)
+def test_runaway_work_is_refused(
+    command_line: CommandLine, arguments: list[str], limit: str
+) -> None:
+    """The one line names the limit, and the flag that raises it."""
+    done = command_line(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"--limit {limit}=N or Limits({limit}=N)" in done.stderr
+
+
+RAISED = [
+    (["run", "200000d1", "--n", "2"], ["price=200000"]),
+    (["run", "--n", "4", "--batch-size", "2"], ["batches=2"]),
+    (["run", "--n", "4", "--batch-size", "2"], ["batch_size=2"]),
+    (["run", "--n", "10"], ["work=20"]),
+    (["run", "--n", "10", "--workers", "2"], ["workers=2"]),
+    (["run", "d1100000", "--n", "2", "--quiet"], ["outcomes=1100000", "table_bytes=1"]),
+    (["exact", "2d6"], ["table_bytes=1000", "outcomes=11", "price=2"]),
+    (["roll", "2d6", "--times", "3"], ["rolls=6"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "limits"), RAISED, ids=str)
+def test_the_flag_lets_it_pass(
+    command_line: CommandLine, arguments: list[str], limits: list[str]
+) -> None:
+    """With a limit at what is needed all is done; with one less it is refused by its name."""
+    flags = [word for limit in limits for word in ("--limit", limit)]
+    assert command_line(*arguments, *flags).returncode == 0
+    name, _, value = limits[0].partition("=")
+    less = ["--limit", f"{name}={1 if name == 'table_bytes' else int(value) - 1}"]
+    done = command_line(*arguments, *flags, *less)
+    assert done.returncode == 2
+    assert f"--limit {name}=N" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["d1000000+d1000000", "d{1..2000000}", "100d{1..100000}"])
+def test_the_error_carries_the_limit(text: str) -> None:
+    """A program can ask which limit it was."""
+    with pytest.raises(LimitError) as caught:
+        dicesim.run(text, 1)
+    assert caught.value.limit == "outcomes"
+
+
+def test_sums_of_very_many_terms_are_rolled() -> None:
+    """However many terms are joined in one table, none lies deeper than another."""
+    assert dicesim.roll("-" + "0-" * 4_900 + "1", rng=1) == -1
+    assert dicesim.run("+".join(["d1"] * 3_300), 2, rng=1).mean == 3_300
+
+
+@pytest.mark.parametrize(
+    "text", ["{-3+9223372036854775807, -4}k1", "{1-d9223372036854775807, d9}kh1"]
+)
+def test_parts_too_far_apart_are_refused_where_they_stand(text: str) -> None:
+    """A pool whose parts span more than 64 bits is bad notation."""
+    with pytest.raises(dicesim.NotationError, match="totals that lie less than") as caught:
+        dicesim.parse(text)
+    assert caught.value.position == 0
+
+
+def test_the_documented_defaults_are_those_of_the_code() -> None:
+    """The table of docs/limits.md has each limit, with its default."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    documented = {name: int(value.replace(",", "")) for name, value in rows}
+    assert documented == {field.name: field.default for field in fields(Limits)}
+
+
+def test_help_names_every_limit(command_line: CommandLine) -> None:
+    """What the flag takes is told by ``--help``."""
+    shown = " ".join(command_line("run", "--help").stdout.split())
+    assert all(field.name in shown for field in fields(Limits))
