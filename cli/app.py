@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -331,9 +332,15 @@ def invoke(arguments: list[str]) -> int:
     except _UsageError as error:
         terminal.say(f"dicesim: {error.format_message().rstrip('.')}{_usage_hint(error)}")
         return 2
+    except (MemoryError, ImportError) as error:
+        # Modules are loaded when they are needed, and where memory is short the system refuses.
+        shown = " ".join(str(error).split()) or "no more can be had"
+        terminal.say(f"dicesim: memory ran out ({shown}); give it more, or ask for less")
+        return 3
     except OSError as error:
         # What is left in the buffer can go nowhere; let nothing complain while Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError):  # not even another file can be opened
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # the reader has seen enough
             return 0
         terminal.say(f"dicesim: the answer could not be written: {error.strerror}")
