@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,7 +15,8 @@ import dicesim
 from dicesim import LimitError, Limits
 from tests.conftest import CommandLine
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "limits.md"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs" / "limits.md"
 # What is refused, and by which limit.
 REFUSED = [
     (["run", "d999999999"], "outcomes"),
@@ -111,3 +115,62 @@ def test_help_names_every_limit(command_line: CommandLine) -> None:
     """What the flag takes is told by ``--help``."""
     shown = " ".join(command_line("run", "--help").stdout.split())
     assert all(field.name in shown for field in fields(Limits))
+
+
+# Runs the command under a bound of the operating system, as its only process in a new session.
+BOUNDED = """
+import resource, sys
+name, bound = sys.argv[1], int(sys.argv[2])
+resource.setrlimit(getattr(resource, name), (bound, bound))
+from dicesim_cli.__main__ import main
+sys.argv = ["dicesim", *sys.argv[3:]]
+main()
+"""
+WORK = [
+    ["run", "d1000", "--n", "1e6", "--executor", "serial"],
+    ["run", "--n", "4e5", "--workers", "2", "--executor", "threads"],
+    ["run", "--n", "4e5", "--workers", "2", "--executor", "process"],
+    ["run", "--n", "4e5", "--workers", "2", "--executor", "pool"],
+    ["run", "--n", "4e5", "--workers", "2", "--executor", "process", "--aggregation", "shared"],
+    ["exact", "d200000"],
+    ["roll", "10000d6", "--times", "10"],
+    ["check", str(ROOT / "dicesim" / "data" / "wolf.csv"), "--against", "1d6"],
+    ["bench", "--n", "1000", "--workers", "2"],
+]
+
+
+def ends_in_a_clear_line(name: str, bound: int, arguments: list[str]) -> None:
+    """Run under a bound, and look at how it ended and what it left behind."""
+    command = [sys.executable, "-c", BOUNDED, name, str(bound), *arguments]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, env=environment, encoding="utf-8",
+    ) as process:  # fmt: skip
+        out, err = process.communicate(timeout=240)
+    assert "Traceback" not in err, err
+    assert process.returncode in (0, 1, 2, 3), err
+    errors = [line for line in err.splitlines() if line.startswith("dicesim: ")]
+    assert len(errors) == (process.returncode in (2, 3)), err
+    assert out or errors
+    # A worker that stayed would be of the same session.
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+# Less than the libraries themselves take, and they fail, or loop, while they are loaded.
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds are the operating system's")
+@pytest.mark.parametrize("arguments", WORK, ids=" ".join)
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", [260, 320, 500])
+def test_short_memory_ends_in_a_clear_line(megabytes: int, arguments: list[str]) -> None:
+    """Whatever runs out, and wherever: no traceback, no hang, no worker left."""
+    ends_in_a_clear_line("RLIMIT_AS", megabytes * 2**20, arguments)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds are the operating system's")
+@pytest.mark.parametrize("arguments", WORK[1:5], ids=" ".join)
+@pytest.mark.parametrize("files", [pytest.param(7, marks=pytest.mark.slow), 10])
+def test_too_few_files_end_in_a_clear_line(files: int, arguments: list[str]) -> None:
+    """Workers need pipes; without them the run says so."""
+    ends_in_a_clear_line("RLIMIT_NOFILE", files, arguments)
