@@ -21,6 +21,7 @@ from multiprocessing.pool import Pool
 from typing import Any, ClassVar, Final
 
 from dicesim.choices import StartMethod
+from dicesim.errors import ExecutionError
 from dicesim.execution import (
     TASKS_PER_WORKER,
     TICK,
@@ -168,8 +169,12 @@ class _Squad:
         self.dead: list[Any] = []
         self._reader, self._writer = context.Pipe(duplex=False)
         parcel = Parcel(job, context)
-        with starting(context):
-            self._pool = Pool(workers, _enlist, (parcel, self._writer), context=self)
+        try:
+            with starting(context):
+                self._pool = Pool(workers, _enlist, (parcel, self._writer), context=self)
+        except ExecutionError:
+            self._dissolve()
+            raise
 
     def __getattr__(self, name: str) -> Any:
         """Be the context of the Pool, except for its processes."""
@@ -222,8 +227,9 @@ class _Squad:
         """Let all workers end by themselves, and the Pool with them, if they do so in time."""
         self._pool.close()
         end = threading.Thread(target=self._pool.join, daemon=True)
-        end.start()
-        end.join(_PATIENCE)
+        with suppress(RuntimeError):  # no more threads can be had
+            end.start()
+            end.join(_PATIENCE)
 
     def end(self) -> None:
         """Kill every process, and leave the Pool to itself: its own `terminate` may hang."""
@@ -232,12 +238,23 @@ class _Squad:
         for life in self._lives.values():
             life.end()
         self._release_locks()
-        threading.Thread(target=self._terminate, daemon=True).start()
+        with suppress(RuntimeError):
+            threading.Thread(target=self._terminate, daemon=True).start()
         self._hear()
         self._reader.close()
         self._writer.close()
         for life in self._lives.values():
             life.close()
+
+    def _dissolve(self) -> None:
+        """Kill what was started for a Pool that did not come to be."""
+        with self._lock:
+            self._recruiting = False
+        for life in self._lives.values():
+            life.end()
+            life.close()
+        self._reader.close()
+        self._writer.close()
 
     def _release_locks(self) -> None:
         """Release what the dead may hold, so that the threads of the Pool can come to an end."""

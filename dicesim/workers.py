@@ -118,10 +118,10 @@ def starting(context: BaseContext) -> Iterator[None]:
             yield
         except KILLED_AT_START:
             raise
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, MemoryError) as error:
             if isinstance(error, BrokenExecutor):  # a death, too
                 raise
-            full = isinstance(error, RuntimeError) or error.errno in _NO_ROOM
+            full = not isinstance(error, OSError) or error.errno in _NO_ROOM
             hint = "choose fewer workers, or serial" if full else GUARD_HINT
             raise ExecutionError(f"no worker could be started ({error}); {hint}") from error
         finally:
