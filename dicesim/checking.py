@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicesim.accumulation import Record
-from dicesim.choices import require_between
+from dicesim.choices import require_alpha
 from dicesim.die_law import check_cost
 from dicesim.distribution import exact
 from dicesim.errors import ExactUnavailable, ParameterError, RecordError
@@ -42,7 +42,7 @@ class RollChecker:
     """
 
     def __init__(self, against: str | Expression, alpha: float) -> None:
-        require_between("alpha", alpha, 0, 0.5)
+        require_alpha(alpha)
         tree = as_expression(against)
         self.against = unparse(tree)
         self.alpha = alpha

@@ -6,7 +6,7 @@ Kept apart from what they name, so that a face can offer them without importing 
 from __future__ import annotations
 
 import difflib
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from dicesim.errors import ParameterError
 
@@ -21,6 +21,8 @@ EXECUTORS: tuple[ExecutorName, ...] = get_args(ExecutorName)
 START_METHODS: tuple[StartMethod, ...] = get_args(StartMethod)
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 BIT_GENERATORS: tuple[BitGeneratorName, ...] = get_args(BitGeneratorName)
+# Least alarm level: shared out among all outcomes it is still a number.
+LEAST_ALPHA: Final = 1e-300
 
 
 def require_choice(parameter: str, value: object, choices: tuple[str, ...]) -> None:
@@ -54,3 +56,8 @@ def require_between(parameter: str, value: object, low: float, high: float) -> N
         f"{parameter}: {value!r} is no number between {low:g} and {high:g}; write one",
         parameter=parameter,
     )
+
+
+def require_alpha(value: object) -> None:
+    """Refuse what is no alarm level, or so small that shares of it could not be told from 0."""
+    require_between("alpha", value, LEAST_ALPHA, 0.5)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from dicesim.cells import choose_cells
 from dicesim.chi_square import power_of
-from dicesim.choices import require_between
+from dicesim.choices import require_alpha, require_between
 from dicesim.distribution import exact
 from dicesim.effect_size import (
     POWER,
@@ -123,7 +123,7 @@ def power(
     >>> round(power("1d20", n=1000).bias, 2)
     0.72
     """
-    require_between("alpha", alpha, 0, 0.5)
+    require_alpha(alpha)
     require_between("power", power, alpha, 1)
     tree = parse(expression) if isinstance(expression, str) else expression
     pmf = exact(tree, limits=limits)

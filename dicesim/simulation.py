@@ -15,7 +15,7 @@ from dicesim.choices import (
     BitGeneratorName,
     Method,
     StartMethod,
-    require_between,
+    require_alpha,
     require_choice,
 )
 from dicesim.condition import Condition
@@ -160,7 +160,7 @@ def run(
         raise SystemExit(UNGUARDED)
     limits = limits or Limits()
     require_choice("aggregation", aggregation, AGGREGATIONS)
-    require_between("alpha", alpha, 0, 0.5)
+    require_alpha(alpha)
     rule = _as_rule(expression)
     asked = None if of is None else Condition.parse(of)
     plan = make_plan(

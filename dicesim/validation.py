@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from dicesim.cells import FEW, Cell, Table, choose_cells, single_outcomes, tabulate
 from dicesim.chi_square import log10_survival
-from dicesim.choices import require_between, require_choice
+from dicesim.choices import require_alpha, require_choice
 from dicesim.effect_size import detectable_bias, interval_of_effect, weight_around_likeliest
 from dicesim.errors import ParameterError
 from dicesim.monte_carlo import PMethod, Tails
@@ -200,7 +200,7 @@ def goodness_of_fit(
     >>> check.p_method, round(check.p_value, 6), check.verdict
     ('exact', 0.266117, 'inconclusive')
     """
-    require_between("alpha", alpha, 0, 0.5)
+    require_alpha(alpha)
     require_choice("rolls", rolls, ("simulation", "recorded"))
     require_choice("impossible", impossible, ("deviates", "refused"))
     words = Words("roll" if rolls == "recorded" else "trial", outcomes_named)

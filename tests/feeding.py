@@ -104,7 +104,7 @@ def fault_of_answer(arguments: list[str], code: int, out: str, err: str) -> str:
         return "an unexpected line on stderr"
     if any(not (c.isprintable() or c == "\n") for c in err):
         return "what a terminal would obey on stderr"
-    if out and "--json" in arguments and not {"--help", "-h", "--version"} & {*arguments}:
+    if out and "--json" in arguments and not out.startswith("Usage: "):
         try:
             json.loads(out)
         except ValueError:

@@ -124,6 +124,7 @@ BAD = [
     (["run", "--seed", "-1"], "--seed: -1 is no seed"),
     (["run", "--seed", "x"], "--seed: 'x' is not a whole number"),
     (["run", "--alpha", "2"], "alpha: 2.0 is no number between"),
+    (["run", "--alpha", "5e-324"], "alpha: 5e-324 is no number between 1e-300 and 0.5"),
     (["run", "--alpha", "x"], "--alpha"),
     (["run", "--batch-size", "0"], "--batch-size: 0 is too small"),
     (["run", "--limit", "foo=1"], "--limit: cannot read 'foo=1'"),

@@ -63,7 +63,7 @@ def test_the_form_of_the_answer() -> None:
         ({"bias": 20.0}, "write a share from -1 to 19 other than 0"),
         ({"bias": -1.5}, "write a share from -1"),
         ({"n": 0}, "n: 0 is too small"),
-        ({"n": 10, "alpha": 0.7}, "alpha: 0.7 is no number between 0 and 0.5"),
+        ({"n": 10, "alpha": 0.7}, "alpha: 0.7 is no number between 1e-300 and 0.5"),
         ({"n": 10, "power": 0.001}, "power: 0.001 is no number between 0.01 and 1"),
     ],
 )
