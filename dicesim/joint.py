@@ -177,10 +177,12 @@ def _finished(
 ) -> dict[tuple[int, ...], int]:
     finished: dict[tuple[int, ...], int] = {}
     for placed, states in placings.items():
+        if placed not in sizes:  # dice are left, so nothing of this can occur
+            continue
         for state, weight in states.items():
             both = zip(statistics, state, strict=True)
             results = tuple(statistic.result(one) for statistic, one in both)
-            finished[results] = finished.get(results, 0) + weight * sizes.get(placed, 0)
+            finished[results] = finished.get(results, 0) + weight * sizes[placed]
     return finished
 
 

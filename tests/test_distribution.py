@@ -173,3 +173,10 @@ def test_pmf_shows_itself() -> None:
     assert dicesim.exact("200d6").to_dict()["outcomes"][0]["exact"] is None
     assert repr(PMF({0: 1, 1: 1})) == "PMF({0: 1, 1: 1})"
     assert repr(dicesim.exact("100d6")) == "PMF(<501 outcomes, 100 to 600>)"
+
+
+def test_names_stand_only_for_what_can_occur() -> None:
+    """A set that is never empty can be divided by, through a name as well."""
+    law = dicesim.exact("a = 3d4; -3d4//largest_set(a)")
+    assert law.outcomes[0] == -12
+    assert law == dicesim.exact("-3d4//largest_set(3d4)")
