@@ -21,7 +21,16 @@ from typing import Any, ClassVar, Final
 from dicesim.choices import StartMethod
 from dicesim.errors import ExecutionError, ParameterError
 from dicesim.execution import TICK, TRIES, Job, Outcome, Outcomes, Schedule, Task, run_task
-from dicesim.workers import KILLED_AT_START, check_born, prepare_worker, starting, watch_parent
+from dicesim.guard import UNGUARDED
+from dicesim.workers import (
+    KILLED_AT_START,
+    check_born,
+    check_start,
+    obstacle,
+    prepare_worker,
+    starting,
+    watch_parent,
+)
 
 Flying = dict[Future[Outcome], Task]
 
@@ -67,6 +76,7 @@ class FuturesExecutor:
                     if not self.owned or idle_breaks == TRIES:
                         raise self._give_up(error) from error
                     pool.end(abandon=True)
+                    pool.check_guard()
                     pool = self._make()
                 yield None
                 yield from schedule.ready()
@@ -90,6 +100,13 @@ class FuturesExecutor:
                 "concurrent.futures.Executor",
                 parameter="executor",
             )
+        if isinstance(executor, ProcessPoolExecutor):
+            inside: Any = executor
+            if reason := obstacle(inside._mp_context.get_start_method()):
+                raise ParameterError(
+                    f"executor: it cannot start workers {reason}; choose serial, threads or auto",
+                    parameter="executor",
+                )
         return _Pool(executor, self.owned)
 
     def _submit(self, pool: _Pool, job: Job, schedule: Schedule, flying: Flying) -> None:
@@ -153,6 +170,7 @@ class _Pool:
         self._executor = executor
         self._owned = owned
         self._deaf_since: float | None = None
+        self._unguarded = False
         self._inside: Any = executor if isinstance(executor, ProcessPoolExecutor) else None
         if self._inside and owned:
             before = self._inside._initializer, self._inside._initargs
@@ -205,6 +223,18 @@ class _Pool:
             self._kill(processes)
             queues[0]._reader.close()  # our own end; a thread may wait for room to write
             closing.join(_PATIENCE)
+        self._unguarded = any(process.exitcode == UNGUARDED for process in processes)
+
+    def check_guard(self) -> None:
+        """Give up on an executor that has ended because the script has no main guard.
+
+        Raises
+        ------
+        ExecutionError
+            A process of it would have started a run as it imported the script.
+        """
+        if self._unguarded:
+            check_start(UNGUARDED)
 
     @property
     def _processes(self) -> list[Any]:

@@ -199,6 +199,41 @@ def test_a_program_from_standard_input(executor: str, start: str) -> None:
         assert "a program read from standard input (save it in a file)" in done.stdout
 
 
+POOL_PROGRAM = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import dicesim
+
+def make():
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+
+try:
+    dicesim.run("2d6", n=200_000, executor=make)
+except dicesim.DicesimError as error:
+    print(error)
+"""
+
+
+def test_an_executor_of_a_program_without_a_file() -> None:
+    """A ProcessPoolExecutor of new interpreters cannot import it either, and that is said."""
+    done = subprocess.run(
+        [sys.executable, "-"],
+        input=POOL_PROGRAM, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "it cannot start workers by spawn for a program " in done.stdout
+
+
+def test_an_executor_of_a_program_without_main_guard(tmp_path: Path) -> None:
+    """Processes that end as they import the program are not a batch's fault."""
+    script = tmp_path / "script.py"
+    script.write_text(POOL_PROGRAM)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert "if __name__ == '__main__'" in done.stdout
+
+
 @pytest.mark.parametrize("start", dicesim.START_METHODS)
 def test_a_program_on_the_command_line(start: str) -> None:
     """`python -c` has no script, and workers do without."""
