@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from html import escape
 from typing import Any, Final
 
+from dicesim.caching import cached_property
 from dicesim.drawing import bins, csv_text, svg_histogram
 from dicesim.odds import LEVEL, ComparedFigure, Shares, difference, mean_figure, odds
 from dicesim.pmf import PMF, QUANTILES

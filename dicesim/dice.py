@@ -6,9 +6,9 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
+from dicesim.caching import cached_property
 from dicesim.errors import ParameterError
 from dicesim.expression import Expression, require_expressions, whole
 from dicesim.faces import INT64_MAX, Die

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dicesim.caching import cached_property
 from dicesim.words import VALUES, Words, draw
 
 Numbers: TypeAlias = NDArray[np.intp]

@@ -12,9 +12,9 @@ import operator
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
+from dicesim.caching import cached_property
 from dicesim.errors import ParameterError
 from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits

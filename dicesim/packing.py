@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dicesim.caching import cached_property
 from dicesim.digits import Digits, Numbers, add_counts
 from dicesim.tally import Integers, Tally, bincount
 from dicesim.words import VALUES, Words, draw_below, draw_numbers

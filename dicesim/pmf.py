@@ -6,12 +6,12 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cached_property
 from itertools import accumulate
 from numbers import Real
 from operator import add, index
 from typing import Any, Final
 
+from dicesim.caching import cached_property
 from dicesim.condition import Condition
 from dicesim.drawing import csv_text
 from dicesim.errors import ParameterError

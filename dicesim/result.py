@@ -6,7 +6,6 @@ import json
 import platform
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from html import escape
 from itertools import accumulate
 from typing import Any, Final, Literal
@@ -14,6 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from dicesim._version import __version__
+from dicesim.caching import cached_property
 from dicesim.choices import Aggregation, StartMethod
 from dicesim.condition import Condition
 from dicesim.drawing import bins, csv_text, svg_histogram

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import accumulate, repeat
 from math import comb, log2
 from operator import mul
 from typing import Final, TypeAlias
 
+from dicesim.caching import cached_property
 from dicesim.die_law import MAX_STEPS, Chain, Law, Series, check_cost, power
 from dicesim.kronecker import pack, slot_width, unpack
 

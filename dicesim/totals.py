@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, Literal, TypeAlias, get_args
 
+from dicesim.caching import cached_property
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice
 from dicesim.errors import ParameterError

@@ -41,6 +41,16 @@ _NO_ROOM: Final = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _STARTING = threading.Lock()
 
 
+def _renew_lock() -> None:
+    """Take a new lock in a process that somebody forked while another thread held this one."""
+    global _STARTING
+    _STARTING = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def settle_start_method(start_method: StartMethod | None) -> StartMethod:
     """Check a start method, or choose one.
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each module imports only from those before it.
 ORDER = [
     "_version",
+    "caching",
     "errors",
     "choices",
     "limits",
@@ -130,6 +131,12 @@ def test_imports_run_one_way(module: str) -> None:
             assert rest, f"{module} imports the package itself"
             assert rest[0] in before, f"{module} imports {rest[0]}"
         assert first != "dicesim_cli"
+
+
+def test_no_property_has_a_lock() -> None:
+    """Forked workers would inherit it held, so that of `functools` is imported by none but one."""
+    for module in set(ORDER) - {"caching"}:
+        assert "functools.cached_property" not in imports(ROOT / "dicesim" / f"{module}.py"), module
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "cli").glob("*.py")), ids=lambda path: path.stem)

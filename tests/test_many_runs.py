@@ -65,6 +65,61 @@ def test_forks_beside_threads() -> None:
     assert done.stdout == "True\n"
 
 
+HELD = """
+import threading
+import dicesim
+from dicesim import workers
+from dicesim.packing import Packing
+
+begun, over = threading.Event(), threading.Event()
+table = Packing.__dict__["_starts"]
+compute = table.func
+
+def slowly(packing):
+    if threading.current_thread().name == "slow":
+        begun.set()
+        over.wait()
+    return compute(packing)
+
+def roll(**options):
+    return dicesim.run("2d6", 400_000, rng=5, batch_size=2**14, **options).counts
+
+table.func = slowly
+slow = threading.Thread(target=roll, kwargs={"executor": "serial"}, name="slow")
+slow.start()
+begun.wait()
+found = [roll(executor=e, start_method="fork", workers=2) for e in ("process", "pool")]
+over.set()
+slow.join()
+print(found == [roll(executor="serial")] * 2)
+"""
+
+LOCKED = """
+import multiprocessing
+import dicesim
+from dicesim import workers
+
+def roll():
+    dicesim.run("2d6", 400_000, executor="process", start_method="fork", workers=2)
+
+context = multiprocessing.get_context("fork")
+with workers.starting(context):  # as in another thread
+    child = context.Process(target=roll)
+    child.start()
+child.join()
+print(child.exitcode == 0)
+"""
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("program", [HELD, LOCKED], ids=["property", "start"])
+def test_a_fork_inherits_no_lock(program: str) -> None:
+    """What another thread is in the middle of, at the instant of a fork, stops no worker."""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True\n"
+
+
 def test_a_process_with_threads_does_not_fork_by_itself() -> None:
     """Left to itself, a run in a process with other threads starts its workers another way."""
     with ThreadPoolExecutor(1) as threads:
