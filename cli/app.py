@@ -16,7 +16,7 @@ from .checking import check
 from .comparing import compare
 from .numbers import limits_from, optional, positive, share, whole_number
 from .options import All, Csv, Json, Limit, Quiet, Seed, StartMethod, Strict, Trace, Workers, one_of
-from .results import Form, carry_through, print_json
+from .results import Form, carry_through, json_text
 from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
@@ -182,11 +182,11 @@ def exact(
         terminal.say(f"note: {caveat}")
     if as_json:
         document = {"schema": "dicesim.exact/1", "expression": dicesim.unparse(tree)}
-        print_json({**document, **pmf.to_dict()})
+        terminal.answer(json_text({**document, **pmf.to_dict()}))
     elif as_csv:
-        typer.echo(pmf.to_csv(), nl=False)
+        terminal.answer(pmf.to_csv(), nl=False)
     else:
-        typer.echo(
+        terminal.answer(
             dicesim.format_exact(
                 tree,
                 pmf,
@@ -213,9 +213,9 @@ def roll(
     if seed is None:
         terminal.say(f"seed {number}")
     if as_json:
-        print_json({"seed": number, "rolls": [one.to_dict() for one in rolls]})
+        terminal.answer(json_text({"seed": number, "rolls": [one.to_dict() for one in rolls]}))
     else:
-        typer.echo("\n".join(map(dicesim.format_roll, rolls)))
+        terminal.answer("\n".join(map(dicesim.format_roll, rolls)))
 
 
 @app.command()
@@ -253,7 +253,7 @@ def bench(
         finally:
             notes.end()
         if as_json:
-            print_json(measured.to_dict())
+            typer.echo(json_text(measured.to_dict()))
         else:
             typer.echo(dicesim.format_benchmark(measured, width=terminal.width()))
         raise typer.Exit(130 if interrupt.is_set() else int(not measured.same_counts))
@@ -287,9 +287,9 @@ def power(
         limits=limits_from(limit or []),
     )
     if as_json:
-        print_json(analysis.to_dict())
+        terminal.answer(json_text(analysis.to_dict()))
     else:
-        typer.echo(dicesim.format_power(analysis, width=terminal.width()))
+        terminal.answer(dicesim.format_power(analysis, width=terminal.width()))
 
 
 app.command()(check)

@@ -47,12 +47,12 @@ def check(
         return
     result = dicesim.check_file(file, against, column=column, counts=counts, alpha=alpha)
     if as_json:
-        typer.echo(result.to_json())
+        terminal.answer(result.to_json())
     elif quiet:
         rows = result.total.outcomes if result.total else []
-        typer.echo("".join(f"{row['outcome']} {row['count']}\n" for row in rows), nl=False)
+        terminal.answer("".join(f"{row['outcome']} {row['count']}\n" for row in rows), nl=False)
     else:
-        typer.echo(
+        terminal.answer(
             dicesim.format_check(
                 result,
                 width=terminal.width(),

@@ -56,6 +56,7 @@ def compare(
         for letter, side in (("A", compared.a), ("B", compared.b)):
             for note in side.notes:
                 notes.line(f"note: {letter}: {note}")
+        interrupt.hold()  # what is printed is printed to its end
         _print(compared, as_json, as_csv, show_all)
         raise typer.Exit(130 if interrupt.is_set() else 0)
 

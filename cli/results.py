@@ -31,7 +31,7 @@ class Form:
     def show(self, result: dicesim.Result) -> None:
         """Print a result."""
         if self.as_json:
-            print_json(result.to_dict())
+            typer.echo(json_text(result.to_dict()))
         elif self.as_csv:
             typer.echo(result.to_csv(), nl=False)
         elif self.quiet:
@@ -70,9 +70,9 @@ def carry_through(
         raise typer.Exit(130 if interrupt.is_set() else code)
 
 
-def print_json(value: object) -> None:
-    """Print a value as JSON."""
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+def json_text(value: object) -> str:
+    """Write a value as JSON."""
+    return json.dumps(value, indent=2, allow_nan=False)
 
 
 def _result_of(

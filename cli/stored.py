@@ -11,7 +11,7 @@ import dicesim
 from . import terminal
 from .numbers import optional
 from .options import All, Csv, Json, Quiet, StartMethod, Strict, Trace, Workers
-from .results import Form, carry_through, print_json
+from .results import Form, carry_through, json_text
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="As given to dicesim run --checkpoint.")]
 
@@ -52,6 +52,8 @@ def runs(file: File, as_json: Json = False) -> None:
     """List the runs that a file holds."""
     stored = dicesim.stored_runs(file)
     if as_json:
-        print_json({"schema": "dicesim.runs/1", "runs": [run.to_dict() for run in stored]})
+        terminal.answer(
+            json_text({"schema": "dicesim.runs/1", "runs": [run.to_dict() for run in stored]})
+        )
     else:
-        typer.echo(dicesim.format_runs(stored, width=terminal.width()))
+        terminal.answer(dicesim.format_runs(stored, width=terminal.width()))

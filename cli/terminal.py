@@ -39,6 +39,21 @@ def ascii_only() -> bool:
     return False
 
 
+def answer(text: str, *, nl: bool = True) -> None:
+    """Print an answer to its end; after it, Ctrl-C meanwhile ends the program.
+
+    Raises
+    ------
+    typer.Exit
+        Ctrl-C was pressed.
+    """
+    with Interrupt() as interrupt:
+        interrupt.hold()
+        typer.echo(text, nl=nl)
+        if interrupt.is_set():
+            raise typer.Exit(130)
+
+
 def say(text: str) -> None:
     """Print lines on stderr; if nobody can hear them, that is no reason to lose the answer."""
     with suppress(OSError):
@@ -168,6 +183,8 @@ class Interrupt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self.is_set() and isinstance(error, BrokenPipeError):
+            os._exit(130)  # Ctrl-C has ended the reader of our pipe, too
         signal.signal(signal.SIGINT, self._previous)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:

@@ -88,7 +88,7 @@ def obstacle(start_method: StartMethod) -> str:
     if multiprocessing.current_process().daemon:
         return "inside a worker process"
     if start_method != "fork" and _without_file():
-        return f"by {start_method} for a program read from standard input (save it in a file)"
+        return f"by {start_method} for a program from standard input or a pipe (save it in a file)"
     if "fork" in multiprocessing.get_all_start_methods():
         try:
             multiprocessing.get_context("fork").Lock()
@@ -98,11 +98,16 @@ def obstacle(start_method: StartMethod) -> str:
 
 
 def _without_file() -> bool:
-    """Tell whether the program, which workers import, has a name but no file."""
+    """Tell whether the program, which workers import, has a name but no file.
+
+    That of a device (``/dev/stdin``, ``python <(...)``) can be read once, or by the parent alone.
+    """
     main = sys.modules.get("__main__")
     script = getattr(main, "__file__", None)
     imported = getattr(main, "__spec__", None) is not None
-    return bool(script) and not imported and not Path(str(script)).exists()
+    if not script or imported:
+        return False
+    return str(script).startswith(("/dev/", "/proc/")) or not Path(str(script)).exists()
 
 
 @contextmanager

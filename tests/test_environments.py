@@ -196,7 +196,19 @@ def test_a_program_from_standard_input(executor: str, start: str) -> None:
     if start == "fork" or executor == "auto":
         assert done.stdout == "200000\n"
     else:
-        assert "a program read from standard input (save it in a file)" in done.stdout
+        assert "a program from standard input or a pipe (save it in a file)" in done.stdout
+
+
+@pytest.mark.parametrize("device", ["/dev/stdin < {}", "<(cat {})"])
+@pytest.mark.parametrize("start", ["forkserver", "spawn"])
+def test_a_program_from_a_device(device: str, start: str, tmp_path: Path) -> None:
+    """A path that cannot be opened again is no file either, guarded or not."""
+    script = tmp_path / "script.py"
+    script.write_text(PROGRAM.format(executor="process", start=start))
+    command = ["bash", "-c", f"{sys.executable} {device.format(script)}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    assert done.stderr == ""
+    assert "a program from standard input or a pipe (save it in a file)" in done.stdout
 
 
 POOL_PROGRAM = """

@@ -94,7 +94,15 @@ def test_ctrl_c_while_rolling(way: str, to_all: bool, dicesim_script: str) -> No
         }
 
 
-PRINTING = "d{1..50000}"
+RUN = ("run", "d{1..9999}", "--n", "1e5", "--seed", "1")
+ROLL = ("roll", "100d6", "--times", "1000", "--seed", "1")
+LONG_ANSWERS = [
+    *((*RUN, form) for form in ("--json", "--csv", "--quiet", "--all")),
+    *(("exact", "600d20", form) for form in ("--json", "--csv", "--all")),
+    *(("compare", "600d20", "601d20", form) for form in ("--json", "--csv", "--all")),
+    *((*ROLL, *form) for form in ((), ("--json",))),
+    *(("check", "rolls.csv", "--against", "d3000", form) for form in ("--json", "--all")),
+]
 
 
 def without_times(text: str) -> str:
@@ -104,20 +112,34 @@ def without_times(text: str) -> str:
     )
 
 
-@pytest.mark.parametrize("form", ["--json", "--csv", "--quiet", "--all"])
-def test_ctrl_c_while_printing(form: str, dicesim_script: str) -> None:
-    """What is being printed is printed to its end; a second Ctrl-C ends it."""
-    arguments = [dicesim_script, "run", PRINTING, "--n", "1e5", "--seed", "1", form]
-    alone = Command(arguments).end()
-    command = Command(arguments)
+@pytest.mark.parametrize("arguments", LONG_ANSWERS, ids=" ".join)
+def test_ctrl_c_while_printing(
+    arguments: tuple[str, ...], dicesim_script: str, tmp_path: Path
+) -> None:
+    """What is being printed is printed to its end, by whatever command."""
+    (tmp_path / "rolls.csv").write_text("".join(f"{i % 3000 + 1}\n" for i in range(30_000)))
+    alone = Command([dicesim_script, *arguments], cwd=tmp_path).end()
+    assert len(alone[1]) > 2**16  # more than a pipe holds: it is still being printed
+    command = Command([dicesim_script, *arguments], cwd=tmp_path)
     assert command.process.stdout is not None
-    first = os.read(command.process.stdout.fileno(), 1).decode()  # the rest fills the pipe
+    first = os.read(command.process.stdout.fileno(), 1).decode()
     command.send(signal.SIGINT, to_all=True)
     code, out, err = command.end()
     assert noise(err) == []
     assert code == 130
     assert without_times(first + out) == without_times(alone[1])
-    assert len(out) > 10**5
+
+
+def test_ctrl_c_ends_the_reader_too(dicesim_script: str) -> None:
+    """In a pipe Ctrl-C ends the reader as well; the command is interrupted all the same."""
+    script = f"{dicesim_script} {' '.join(ENDLESS)} --executor serial --trace | cat"
+    command = Command(["bash", "-c", f"trap : INT; {script}; exit ${{PIPESTATUS[0]}}"])
+    assert command.process.stderr is not None
+    command.process.stderr.readline()
+    command.send(signal.SIGINT, to_all=True)
+    code, _, err = command.end()
+    assert code == 130
+    assert noise(err) == []
 
 
 WOLF = str(Path(__file__).resolve().parents[1] / "dicesim" / "data" / "wolf.csv")
