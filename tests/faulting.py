@@ -132,10 +132,13 @@ class Command:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
 
-    def end(self) -> tuple[int, str, str]:
+    def end(self, patience: float = PATIENCE) -> tuple[int, str, str]:
         """Wait for its end and that of its workers; exit code, stdout and stderr."""
-        out, err = self.process.communicate(timeout=PATIENCE)
-        wait_for_group(self.process.pid)
+        try:
+            out, err = self.process.communicate(timeout=patience)
+            wait_for_group(self.process.pid)
+        finally:
+            kill(of_group(self.process.pid))
         return self.process.returncode, out, err
 
 

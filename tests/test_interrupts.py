@@ -20,6 +20,9 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
+# What takes a second at most; the bound only catches hangs.
+PROMPTLY = 10.0
+
 ENDLESS = ("run", "9d6", "--n", "2e10", "--seed", "5", "--batch-size", "1e6")
 
 
@@ -37,7 +40,7 @@ def interrupted(
     command = Command([script, *arguments])
     command.wait_at_most(instant)
     command.send(signal.SIGINT, to_all=to_all)
-    code, out, err = command.end()
+    code, out, err = command.end(PROMPTLY)
     if not before_our_first_line(code, err):
         assert noise(err) == [], (arguments, instant)
         assert code in (130, 0), (arguments, instant)
@@ -81,7 +84,7 @@ def test_ctrl_c_while_rolling(way: str, to_all: bool, dicesim_script: str) -> No
     assert command.process.stderr is not None
     command.process.stderr.readline()  # a batch was rolled
     command.send(signal.SIGINT, to_all=to_all)
-    code, out, err = command.end()
+    code, out, err = command.end(PROMPTLY)
     assert code == 130
     assert noise(err) == []
     result = json.loads(out)
@@ -124,7 +127,7 @@ def test_ctrl_c_while_printing(
     assert command.process.stdout is not None
     first = os.read(command.process.stdout.fileno(), 1).decode()
     command.send(signal.SIGINT, to_all=True)
-    code, out, err = command.end()
+    code, out, err = command.end(PROMPTLY)
     assert noise(err) == []
     assert code == 130
     assert without_times(first + out) == without_times(alone[1])
@@ -137,7 +140,7 @@ def test_ctrl_c_ends_the_reader_too(dicesim_script: str) -> None:
     assert command.process.stderr is not None
     command.process.stderr.readline()
     command.send(signal.SIGINT, to_all=True)
-    code, _, err = command.end()
+    code, _, err = command.end(PROMPTLY)
     assert code == 130
     assert noise(err) == []
 
@@ -178,20 +181,34 @@ def test_ctrl_c_in_a_script_of_the_library(tmp_path: Path) -> None:
         assert command.process.stdout is not None
         command.process.stdout.readline()
         command.send(signal.SIGINT, to_all=to_all)
-        code, out, err = command.end()
+        code, out, err = command.end(PROMPTLY)
         assert (code, err) == (0, "")
         assert out.splitlines()[-1] == "interrupted"
 
 
-def test_a_second_ctrl_c_ends_it_at_once(dicesim_script: str) -> None:
-    """Whoever presses it again wants no result."""
-    for pause in itertools.islice(instants(SEED, 6, 0.2), 3):
-        command = Command([dicesim_script, *ENDLESS, "--trace", "--executor", "serial"])
-        assert command.process.stderr is not None
-        command.process.stderr.readline()
-        command.send(signal.SIGINT, to_all=True)
-        command.wait_at_most(pause)
-        command.send(signal.SIGINT, to_all=True)
-        code, _, err = command.end()
-        assert code == 130
-        assert noise(err) == []
+def test_ctrl_c_waits_for_no_thread(dicesim_script: str) -> None:
+    """Threads that roll a batch of some minutes do not keep the program, which has said all."""
+    arguments = ("run", "200d100!kh50", "--n", "2e9", "--batch-size", "6e7", "--json")
+    options = ("--executor", "threads", "--workers", "2", "--limit", "price=1e30")
+    command = Command([dicesim_script, *arguments, *options])
+    command.wait_at_most(1.5)
+    command.send(signal.SIGINT, to_all=True)
+    code, out, err = command.end(PROMPTLY)
+    assert code == 130
+    assert noise(err) == []
+    assert not out or json.loads(out)["n"] == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_second_ctrl_c_ends_it_at_once(way: str, dicesim_script: str) -> None:
+    """Whoever presses it again wants no result, and hears of nothing that was left behind."""
+    command = Command([dicesim_script, *ENDLESS, *WAYS[way], "--trace", "--json"])
+    assert command.process.stderr is not None
+    command.process.stderr.readline()
+    command.send(signal.SIGINT, to_all=True)
+    command.wait_at_most(0.01)
+    command.send(signal.SIGINT, to_all=True)
+    code, out, err = command.end(PROMPTLY)
+    assert code == 130
+    assert noise(err) == []
+    assert not out or not json.loads(out)["complete"]
