@@ -116,7 +116,7 @@ def choose_cells(n: int, pmf: PMF) -> list[range]:
     Where that leaves a single cell, or where the trials are few but outnumber the outcomes, each
     outcome is a cell: for so few the tails are found without the chi-square distribution.
     """
-    if n * min(pmf.weights) >= LEAST_EXPECTED * pmf.total or len(pmf) <= n <= FEW:
+    if n * pmf.least_weight >= LEAST_EXPECTED * pmf.total or len(pmf) <= n <= FEW:
         return single_outcomes(pmf)
     pooled = pooled_outcomes(n, pmf)
     return pooled if len(pooled) > 1 else single_outcomes(pmf)

@@ -53,6 +53,7 @@ _INT_BYTES: Final = 32
 # Laws that are computed for different values of names, or numbers of dice, and their outcomes.
 _MAX_CASES: Final = 2**15
 _MAX_MIXED: Final = 2**18
+_MIXED: Final = "outcomes to mix"
 # Terms that are added up for them: each takes some time, however narrow its law.
 _MAX_TERMS: Final = 2**15
 
@@ -192,9 +193,11 @@ class _Engine:
     def _pool(self, pool: Dice, known: _Known) -> PMF:
         if isinstance(pool.count, int):
             return _pool_of(pool, pool.count)
-        return self._mixture(
-            (weight, _pool_of(pool, number)) for number, weight in self._numbers(pool, known)
-        )
+        numbers = self._numbers(pool, known)
+        if not pool.modifiers and len(pool.die.runs) == 1:
+            widths = sum(number * (pool.die.size - 1) + 1 for number, _ in numbers)
+            check_cost(self._mixed + widths, _MIXED, _MAX_MIXED)
+        return self._mixture((weight, _pool_of(pool, number)) for number, weight in numbers)
 
     def _let(self, expression: Let, known: _Known) -> PMF:
         """Mixture over all that the first name may stand for, and so on with the others."""
@@ -215,7 +218,7 @@ class _Engine:
         for weight, law in parts:
             mixed.append((weight, law))
             self._mixed += len(law)
-            check_cost(self._mixed, "outcomes to mix", _MAX_MIXED)
+            check_cost(self._mixed, _MIXED, _MAX_MIXED)
         return PMF.mixture(mixed)
 
     def _states(

@@ -90,8 +90,8 @@ def detectable_bias(
 def weight_around_likeliest(members: Sequence[range], pmf: PMF) -> int:
     """Weight of the cell that the likeliest outcome is tested in."""
     if len(members) == len(pmf):
-        return max(pmf.weights)
-    place = pmf.weights.index(max(pmf.weights))
+        return pmf.weight(pmf.likeliest)
+    place = pmf.outcomes.index(pmf.likeliest)
     return next(weight_of(places, pmf) for places in members if place in places)
 
 
@@ -115,7 +115,7 @@ def enough_trials(
     """
     effect = effect_of(bias, pmf)
     unpooled = math.ceil(noncentrality_for(power, len(pmf) - 1, alpha) / (effect * effect))
-    if unpooled * min(pmf.weights) >= LEAST_EXPECTED * pmf.total:
+    if unpooled * pmf.least_weight >= LEAST_EXPECTED * pmf.total:
         return max(unpooled, n + 1)
 
     def shows(trials: int) -> bool:
@@ -125,9 +125,14 @@ def enough_trials(
         return detectable_bias(trials, dof, pmf, alpha, power=power, cell=cell) <= bias
 
     evenest = max(min(below, pmf.total - below) for below in pmf.cumulative[:-1])
-    high = low = max(n + 1, -(-LEAST_EXPECTED * pmf.total // evenest))
-    while not shows(high):
-        low, high = high, 2 * high
+    least = max(n + 1, -(-LEAST_EXPECTED * pmf.total // evenest))
+    # Not far from what it would take if nothing were pooled, as a rule.
+    low = high = max(least, unpooled)
+    if not shows(high):
+        while not shows(high := 2 * high):
+            low = high
+    while high == low > least and shows(low := max(least, low // 2)):
+        high = low
     while high - low > precision * high:
         middle = (low + high) // 2
         low, high = (low, middle) if shows(middle) else (middle + 1, high)

@@ -166,8 +166,9 @@ def make_plan(
         batch_size = whole_number("batch_size", batch_size)
         if method == "roll":
             limits.check("batch_size", min(batch_size, n), "a batch would hold {} trials")
-        sentence = "the run would be cut into {} batches"
-        limits.check("batches", -(-n // batch_size), sentence, "name a greater batch size, or ")
+        if until is None:  # otherwise n is only the most that it may come to
+            sentence = "the run would be cut into {} batches"
+            limits.check("batches", -(-n // batch_size), sentence, "name a greater batch size, or ")
     return Plan(rule, n, settle_seed(rng), batch_size, method, bit_generator, until)
 
 

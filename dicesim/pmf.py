@@ -144,10 +144,15 @@ class PMF(Mapping[int, Fraction]):
         """The standard deviation."""
         return math.sqrt(self.exact_variance)
 
-    @property
+    @cached_property
     def likeliest(self) -> int:
         """The least of the outcomes that have the greatest probability."""
         return self.outcomes[self.weights.index(max(self.weights))]
+
+    @cached_property
+    def least_weight(self) -> int:
+        """Weight of the rarest outcome."""
+        return min(self.weights)
 
     def probability(self, condition: str | int) -> Fraction:
         """Probability that the total meets a comparison, such as ``">= 9"``.

@@ -46,7 +46,7 @@ def test_what_was_asked_for_is_kept(tmp_path: Path) -> None:
     asked = dict[str, Any](
         rng=2**200, method="multinomial", batch_size=70_000, bit_generator="Philox", alpha=0.01
     )
-    limits = dicesim.Limits(work=10**14)
+    limits = dicesim.Limits(work=10**14, batches=10**9)
     part = dicesim.run(
         "4d6r1kh3 + {2d6, d8}kl1", 10**13, checkpoint=path, limits=limits, **asked, **stop_at(1)
     )
