@@ -88,6 +88,20 @@ def test_the_error_carries_the_limit(text: str) -> None:
     assert caught.value.limit == "outcomes"
 
 
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("(100d100)d6", "outcomes to mix"),
+        ("20d20kh10ro1!", "bytes of arithmetic"),
+        ("60d6!kh30", "steps"),
+    ],
+)
+def test_a_law_that_would_take_long_is_priced(text: str, unit: str) -> None:
+    """No exact distribution is begun that cannot be finished soon."""
+    with pytest.raises(dicesim.ExactUnavailable, match=rf"would take [\d,]+ {unit}, beyond"):
+        dicesim.exact(text)
+
+
 def test_sums_of_very_many_terms_are_rolled() -> None:
     """However many terms are joined in one table, none lies deeper than another."""
     assert dicesim.roll("-" + "0-" * 4_900 + "1", rng=1) == -1
