@@ -277,7 +277,7 @@ def power(
     as_json: Json = False,
     limit: Limit = None,
 ) -> None:
-    """Tell how many rolls show a bias, or what bias a number of rolls shows."""
+    """Tell how many rolls a bias takes to show, or the reverse."""
     analysis = dicesim.power(
         expression,
         bias=None if bias is None else share("--bias", bias),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,7 +13,8 @@ import typer
 import dicesim
 
 from . import terminal
-from .options import All, Json, Quiet, one_of
+from .numbers import limits_from
+from .options import All, Json, Limit, Quiet, one_of
 
 
 def check(
@@ -37,15 +40,20 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
     show_all: All = False,
+    limit: Limit = None,
 ) -> None:
     """Check recorded rolls against a law."""
     one_of(as_json=as_json, quiet=quiet)
+    limits = limits_from(limit or [])
     if watch:
         one_of(watch=True, quiet=quiet)
         one_of(watch=True, counts=counts)
-        _watch(file, against, column, alpha, as_json)
+        looks = partial(dicesim.watch, file, against, column=column, alpha=alpha, limits=limits)
+        _watch(looks, as_json)
         return
-    result = dicesim.check_file(file, against, column=column, counts=counts, alpha=alpha)
+    result = dicesim.check_file(
+        file, against, column=column, counts=counts, alpha=alpha, limits=limits
+    )
     if as_json:
         terminal.answer(result.to_json())
     elif quiet:
@@ -63,7 +71,7 @@ def check(
     raise typer.Exit(1 if result.alarm else 0)
 
 
-def _watch(file: str, against: str, column: str | None, alpha: float, as_json: bool) -> None:
+def _watch(watch: Callable[..., Generator[dicesim.Look, None, None]], as_json: bool) -> None:
     """Look until the alarm is raised, the input ends or Ctrl-C is pressed; then say what was seen.
 
     Raises
@@ -74,8 +82,7 @@ def _watch(file: str, against: str, column: str | None, alpha: float, as_json: b
     notes, last = terminal.Notes(), None
     with terminal.Interrupt() as interrupt:
         interrupt.hold()
-        looks = dicesim.watch(file, against, column=column, alpha=alpha, stop=interrupt.is_set)
-        with closing(looks):
+        with closing(watch(stop=interrupt.is_set)) as looks:
             for look in looks:
                 last = look
                 notes.status(dicesim.format_look(look))

@@ -9,8 +9,8 @@ import typer
 import dicesim
 
 from . import terminal
-from .numbers import optional
-from .options import All, Csv, Json, Quiet, StartMethod, Strict, Trace, Workers
+from .numbers import limits_from, optional
+from .options import All, Csv, Json, Limit, Quiet, StartMethod, Strict, Trace, Workers
 from .results import Form, carry_through, json_text
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="As given to dicesim run --checkpoint.")]
@@ -30,6 +30,7 @@ def resume(
     show_all: All = False,
     trace: Trace = False,
     strict: Strict = False,
+    limit: Limit = None,
 ) -> None:
     """Go on with a run that was begun with --checkpoint."""
 
@@ -42,6 +43,7 @@ def resume(
             progress=notes.progress,
             trace=notes.trace if trace else None,
             cancel=interrupt,
+            limits=limits_from(limit or []),
         )
 
     form = Form(as_json, as_csv, quiet, show_all)

@@ -17,6 +17,7 @@ from dicesim.die_law import check_cost
 from dicesim.distribution import exact
 from dicesim.errors import ExactUnavailable, ParameterError, RecordError
 from dicesim.expression import Expression
+from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.pmf import PMF
 from dicesim.recorded import RecordedCheck, judge
@@ -39,14 +40,18 @@ class RollChecker:
         The law of each column.
     alpha : float
         Alarm level.
+    limits : Limits, optional
+        Ceilings for the law.
     """
 
-    def __init__(self, against: str | Expression, alpha: float) -> None:
+    def __init__(
+        self, against: str | Expression, alpha: float, limits: Limits | None = None
+    ) -> None:
         require_alpha(alpha)
         tree = as_expression(against)
         self.against = unparse(tree)
         self.alpha = alpha
-        self.pmf = exact(tree)
+        self.pmf = exact(tree, limits=limits)
         if len(self.pmf) < 2:
             raise ParameterError(
                 f"against: {self.against} has only one outcome; write dice that can fall in "
@@ -93,6 +98,7 @@ def check(
     against: str | Expression,
     *,
     alpha: float = RECORDED_ALARM,
+    limits: Limits | None = None,
 ) -> RecordedCheck:
     """Hold recorded rolls against a law.
 
@@ -105,6 +111,8 @@ def check(
         Notation of the law of each column.
     alpha : float, optional
         Alarm level of all tests together, between 0 and 0.5.
+    limits : Limits, optional
+        Ceilings that refuse a law that is too large.
 
     Returns
     -------
@@ -114,7 +122,7 @@ def check(
     ------
     RecordError
         The data are no rolls, or a face among them cannot come up.
-    NotationError, ExactUnavailable
+    NotationError, LimitError, ExactUnavailable
         There is no such law, or none that can be computed.
 
     Examples
@@ -124,7 +132,7 @@ def check(
     >>> round(result.check.statistic, 4), result.verdict
     (24.7315, 'deviates')
     """
-    checker = RollChecker(against, alpha)
+    checker = RollChecker(against, alpha, limits)
     if isinstance(data, Mapping):
         block = _counted(data)
         if len(block.rows):
@@ -145,6 +153,7 @@ def check_file(
     column: str | int | None = None,
     counts: bool = False,
     alpha: float = RECORDED_ALARM,
+    limits: Limits | None = None,
 ) -> RecordedCheck:
     r"""Hold rolls that are recorded in a text file against a law.
 
@@ -161,7 +170,7 @@ def check_file(
         Name or number, from 1, of the one column to check.
     counts : bool, optional
         Whether the last column says how often each row came.
-    alpha : float, optional
+    alpha, limits
         As for `check`.
 
     Returns
@@ -172,7 +181,7 @@ def check_file(
     ------
     RecordError
         The file cannot be read, or a line of it; the message names the line.
-    NotationError, ExactUnavailable
+    NotationError, LimitError, ExactUnavailable
         There is no such law, or none that can be computed.
 
     Examples
@@ -182,7 +191,7 @@ def check_file(
     >>> result.check.statistic, result.n
     (4.0, 100)
     """
-    checker = RollChecker(against, alpha)
+    checker = RollChecker(against, alpha, limits)
     reader = RollReader(None if column is None else str(column), counts)
     for piece in _pieces(file):
         for block in reader.feed(piece, last=not piece):

@@ -60,6 +60,17 @@ class Limits:
                     parameter="limits",
                 )
 
+    def raised_to(self, other: Limits) -> Limits:
+        """Return the higher of each two limits.
+
+        Examples
+        --------
+        >>> Limits(workers=4).raised_to(Limits(workers=2, work=10**15)).work
+        1000000000000000
+        """
+        names = [field.name for field in fields(self)]
+        return Limits(**{name: max(getattr(self, name), getattr(other, name)) for name in names})
+
     def check(self, name: str, value: int, sentence: str, instead: str = "") -> None:
         """Refuse a `value` beyond the limit called `name`.
 

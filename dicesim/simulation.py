@@ -204,6 +204,7 @@ def resume(
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[BatchRecord], None] | None = None,
     cancel: Cancel | None = None,
+    limits: Limits | None = None,
 ) -> Result:
     """Go on with a run that was begun with a checkpoint, and end with the counts it would have had.
 
@@ -218,6 +219,8 @@ def resume(
         handed in, it has to be so again, or the run goes on with ``auto``.
     progress, trace, cancel : optional
         As for `run`.
+    limits : Limits, optional
+        Ceilings that hold where they are higher than those it was begun with.
 
     Returns
     -------
@@ -255,6 +258,7 @@ def resume(
         executor=executor or stored.options.executor,
         workers=workers or stored.options.workers,
         start_method=start_method or stored.options.start_method,
+        limits=stored.options.limits.raised_to(limits or stored.options.limits),
     )
     draft, team = _draft(stored.plan, options)
     if stored.complete:

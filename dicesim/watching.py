@@ -15,6 +15,7 @@ from dicesim.checking import RollChecker, close, opened, unreadable
 from dicesim.errors import RecordError
 from dicesim.evidence import e_value
 from dicesim.expression import Expression
+from dicesim.limits import Limits
 from dicesim.recorded import evidence
 from dicesim.recording import RollReader
 from dicesim.validation import RECORDED_ALARM
@@ -66,6 +67,7 @@ def watch(
     *,
     column: str | int | None = None,
     alpha: float = RECORDED_ALARM,
+    limits: Limits | None = None,
     stop: Callable[[], bool] | None = None,
     poll_seconds: float = 0.25,
 ) -> Generator[Look, None, None]:
@@ -81,6 +83,8 @@ def watch(
         Name or number, from 1, of the one column to watch.
     alpha : float, optional
         Probability of an alarm, ever, if all is as the law says.
+    limits : Limits, optional
+        Ceilings that refuse a law that is too large.
     stop : callable, optional
         Says whether to stop waiting; a pipe stops at its end as well.
     poll_seconds : float, optional
@@ -96,7 +100,7 @@ def watch(
     RecordError
         The file cannot be read, has become shorter, or holds something that is no roll.
     """
-    checker = RollChecker(against, alpha)
+    checker = RollChecker(against, alpha, limits)
     reader = RollReader(None if column is None else str(column))
     greatest, seen = 0.0, 0
     for piece in _growing(file, stop or (lambda: False), poll_seconds):

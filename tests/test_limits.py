@@ -54,6 +54,7 @@ def test_runaway_work_is_refused(
     assert f"--limit {limit}=N or Limits({limit}=N)" in done.stderr
 
 
+LABBY = str(ROOT / "dicesim" / "data" / "labby_2009.csv")
 RAISED = [
     (["run", "200000d1", "--n", "2"], ["price=200000"]),
     (["run", "--n", "4", "--batch-size", "2"], ["batches=2"]),
@@ -63,6 +64,7 @@ RAISED = [
     (["run", "d1100000", "--n", "2", "--quiet"], ["outcomes=1100000", "table_bytes=1"]),
     (["exact", "2d6"], ["table_bytes=1000", "outcomes=11", "price=2"]),
     (["roll", "2d6", "--times", "3"], ["rolls=6"]),
+    (["check", LABBY, "--against", "1d6", "--alpha", "1e-9"], ["outcomes=6"]),
 ]
 
 

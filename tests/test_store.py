@@ -173,6 +173,16 @@ def test_what_was_handed_in_is_not_kept(tmp_path: Path, whole: Counter[int]) -> 
     assert dicesim.resume(path).counts == whole
 
 
+def test_a_run_goes_on_with_higher_limits(tmp_path: Path, whole: Counter[int]) -> None:
+    """What was refused as it was begun may be allowed later, and stays allowed."""
+    path = tmp_path / "runs.db"
+    run(path, limits=dicesim.Limits(workers=1), **stop_at(BATCH))
+    with pytest.raises(dicesim.LimitError, match="workers=N"):
+        dicesim.resume(path, executor="threads", workers=2)
+    limits = dicesim.Limits(workers=2)
+    assert dicesim.resume(path, executor="threads", workers=2, limits=limits).counts == whole
+
+
 def test_an_error_in_a_batch_leaves_what_was_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Counter[int]
 ) -> None:
