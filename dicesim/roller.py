@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from dicesim.errors import ParameterError
 from dicesim.expression import Expression, check_limits, whole
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
 from dicesim.sampling import rolls
-from dicesim.tally import Integers
 
 
 class Roller:
@@ -46,7 +46,8 @@ class Roller:
         count: int | None = None,
         where: NDArray[np.bool_] | None = None,
         size: int | None = None,
-    ) -> Integers:
+        dtype: DTypeLike = np.int64,
+    ) -> NDArray[Any]:
         """Roll an expression in every trial.
 
         Parameters
@@ -58,10 +59,13 @@ class Roller:
             Roll in these trials alone; the others get 0, and take no random numbers.
         size : int, optional
             Roll for so many trials in place of all, such as those that still go on.
+        dtype : data-type, optional
+            Type of the totals. A shorter one, such as ``np.uint8``, takes less memory and time; as
+            ever with numpy, what is added up in it may overflow.
 
         Returns
         -------
-        ndarray of int64, shape (size,), or (count, size) with a count
+        ndarray of int64 or `dtype`, shape (size,), or (count, size) with a count
             The total of each trial.
 
         Raises
@@ -69,7 +73,8 @@ class Roller:
         NotationError
             The expression cannot be read.
         ParameterError
-            `count` or `size` is no whole number, or too small, or `where` does not fit.
+            `count` or `size` is no whole number, or too small, `where` does not fit, or `dtype`
+            does not hold every total.
         LimitError
             So much is beyond a limit.
         """
@@ -78,11 +83,12 @@ class Roller:
         shape = (trials,) if count is None else (_number("count", count, 1), trials)
         totals = math.prod(shape)
         self._limits.check("batch_size", totals, "{} totals would be rolled at once")
+        kind = _dtype(tree, dtype)
         if where is None:
-            return rolls(tree, self.rng, totals).reshape(shape)
+            return rolls(tree, self.rng, totals, kind).reshape(shape)
         (places,) = np.nonzero(self._mask(where, shape).reshape(-1))
-        rolled = np.zeros(totals, np.int64)
-        rolled[places] = rolls(tree, self.rng, len(places))
+        rolled = np.zeros(totals, kind)
+        rolled[places] = rolls(tree, self.rng, len(places), kind)
         return rolled.reshape(shape)
 
     @staticmethod
@@ -108,6 +114,22 @@ def _number(parameter: str, value: int, least: int) -> int:
             parameter=parameter,
         )
     return number
+
+
+def _dtype(tree: Expression, dtype: DTypeLike) -> np.dtype[Any]:
+    """Read the type of totals; one that is too short would change them silently."""
+    low, high = tree.bounds
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        kind = np.dtype(object)
+    if kind.kind in "iu" and np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+        return kind
+    raise ParameterError(
+        f"dtype: {str(dtype)[:40]} is no type of whole numbers from {low} to {high}; write one "
+        "that is, such as np.int64",
+        parameter="dtype",
+    )
 
 
 @lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from dicesim.dice import Dice, Group
 from dicesim.evaluation import evaluate
@@ -58,7 +59,12 @@ def totals(expression: Expression, rng: np.random.Generator, size: int) -> Integ
     return _filled(blocks(expression, rng, size), size)
 
 
-def rolls(expression: Expression, rng: np.random.Generator, size: int) -> Integers:
+def rolls(
+    expression: Expression,
+    rng: np.random.Generator,
+    size: int,
+    dtype: DTypeLike = np.int64,
+) -> NDArray[Any]:
     """Roll an expression and return the total of each trial, one trial after another.
 
     Parameters
@@ -67,14 +73,16 @@ def rolls(expression: Expression, rng: np.random.Generator, size: int) -> Intege
     rng : numpy.random.Generator
     size : int
         Number of trials.
+    dtype : data-type, optional
+        One that holds every total.
 
     Returns
     -------
-    ndarray of int64, shape (size,)
+    ndarray of `dtype`, shape (size,)
         Every element has the law of the expression by itself; the stream is another one than that
         of `totals` and `counts`.
     """
-    return _filled(_direct(expression, rng, size), size)
+    return _filled(_direct(expression, rng, size), size, dtype)
 
 
 def blocks(expression: Expression, rng: np.random.Generator, size: int) -> Iterator[Integers]:
@@ -168,9 +176,9 @@ def multinomial(pmf: PMF, rng: np.random.Generator, size: int) -> Tally:
     return Tally.of(drawn)
 
 
-def _filled(parts: Iterable[Block], size: int) -> Integers:
+def _filled(parts: Iterable[Block], size: int, dtype: DTypeLike = np.int64) -> NDArray[Any]:
     """Write parts one behind another, into memory that is taken once."""
-    rolled = np.empty(size, dtype=np.int64)
+    rolled = np.empty(size, dtype=dtype)
     start = 0
     for part in parts:
         rolled[start : start + len(part)] = part

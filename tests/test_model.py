@@ -47,6 +47,22 @@ def test_other_sizes() -> None:
     assert dice.roll("d6", size=0).shape == (0,)
 
 
+@pytest.mark.parametrize("text", ["d6", "2d6", "4d6kh3", "d{200, 255}", "d6!", "d300-300"])
+def test_a_shorter_type_has_the_same_totals(text: str) -> None:
+    """Only the room for each is another."""
+    low, high = dicesim.parse(text).bounds
+    where = np.arange(1000) % 2 == 0
+    for kind in (np.uint8, np.int16, np.int32):
+        if low < np.iinfo(kind).min or np.iinfo(kind).max < high:
+            with pytest.raises(ParameterError, match=f"whole numbers from {low} to {high}"):
+                roller().roll(text, dtype=kind)
+            continue
+        for options in ({}, {"count": 3}, {"count": 3, "where": where}):
+            rolled = roller().roll(text, dtype=kind, **options)  # type: ignore[arg-type]
+            assert rolled.dtype == kind
+            assert np.array_equal(rolled, roller().roll(text, **options))  # type: ignore[arg-type]
+
+
 def test_what_is_not_rolled_takes_no_random_numbers() -> None:
     """The trials that roll get the numbers that they would get alone."""
     where = np.arange(1000) % 3 == 0
@@ -68,6 +84,8 @@ def test_what_is_not_rolled_takes_no_random_numbers() -> None:
         (lambda dice: dice.roll("2d6", where=np.ones(9)), "where: float64"),
         (lambda dice: dice.roll("2d6", where=np.ones(8, bool)), r"where: bool \(8,\) is no"),
         (lambda dice: dice.roll(6), "notation: 6 is no notation"),
+        (lambda dice: dice.roll("d6", dtype=float), "dtype: .* whole numbers from 1 to 6"),
+        (lambda dice: dice.roll("d6", dtype="die"), "dtype: die is no type"),
         (lambda dice: dice.roll("2d6kh9"), "expected at most 2 to keep"),
         (lambda dice: dice.roll("101d6"), "one trial would roll 101 dice"),
         (lambda dice: dice.roll("d6", count=12), "108 totals would be rolled at once"),
