@@ -58,9 +58,9 @@ def test_a_shorter_type_has_the_same_totals(text: str) -> None:
                 roller().roll(text, dtype=kind)
             continue
         for options in ({}, {"count": 3}, {"count": 3, "where": where}):
-            rolled = roller().roll(text, dtype=kind, **options)  # type: ignore[arg-type]
+            rolled = roller().roll(text, dtype=kind, **options)
             assert rolled.dtype == kind
-            assert np.array_equal(rolled, roller().roll(text, **options))  # type: ignore[arg-type]
+            assert np.array_equal(rolled, roller().roll(text, **options))
 
 
 def test_what_is_not_rolled_takes_no_random_numbers() -> None:
