@@ -15,7 +15,20 @@ from . import terminal
 from .checking import check
 from .comparing import compare
 from .numbers import limits_from, optional, positive, share, whole_number
-from .options import All, Csv, Json, Limit, Quiet, Seed, StartMethod, Strict, Trace, Workers, one_of
+from .options import (
+    All,
+    Csv,
+    Json,
+    Limit,
+    Quiet,
+    Scheduler,
+    Seed,
+    StartMethod,
+    Strict,
+    Trace,
+    Workers,
+    one_of,
+)
 from .results import Form, carry_through, json_text
 from .stored import resume, runs
 
@@ -100,6 +113,7 @@ def run(
     executor: Annotated[dicesim.ExecutorName, typer.Option(help="What runs the batches.")] = "auto",
     workers: Workers = None,
     start_method: StartMethod = None,
+    scheduler: Scheduler = None,
     aggregation: Annotated[
         dicesim.Aggregation, typer.Option(help="How totals are counted.")
     ] = "bincount",
@@ -148,6 +162,7 @@ def run(
             executor=executor,
             workers=optional("--workers", workers),
             start_method=start_method,
+            scheduler=scheduler,
             aggregation=aggregation,
             batch_size=optional("--batch-size", batch_size),
             bit_generator=bit_generator,

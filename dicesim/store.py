@@ -30,10 +30,9 @@ from dicesim.executors import RunOptions
 from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import parse
-from dicesim.plan import Plan
+from dicesim.plan import Plan, stream_versions
 from dicesim.pmf import PMF
 from dicesim.precision import Precision
-from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 
 _TABLE: Final = """
@@ -224,7 +223,7 @@ class Store:
             {
                 "plan": _plan_to_dict(plan),
                 "options": _options_to_dict(options),
-                "versions": {name: versions()[name] for name in ("dicesim", "numpy")},
+                "versions": stream_versions(),
             }
         )
         row = (_now().isoformat(), question, 0, 0.0, b"", b"")

@@ -68,6 +68,7 @@ ORDER = [
     "shared",
     "workers",
     "futures",
+    "distributed",
     "processes",
     "pool",
     "executors",
