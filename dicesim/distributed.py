@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
+from multiprocessing import get_context
 from typing import Any, Final
 
 from dicesim.errors import ExecutionError, ParameterError
 from dicesim.execution import Job, Outcomes, Schedule, Task
 from dicesim.futures import FuturesExecutor
-from dicesim.workers import obstacle
+from dicesim.workers import obstacle, starting
 
 # Seconds until a scheduler has to answer, and between two looks at how many workers it has.
-_ANSWER: Final = 10
+_ANSWER: Final = 5
 _LOOK: Final = 1.0
 
 
@@ -173,14 +174,16 @@ def _local_cluster(workers: int | None) -> Iterator[Any]:
     """Start a scheduler and workers on this machine, and end them."""
     import distributed
 
-    with (
-        _quiet(),
-        distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
+    with _quiet():
+        with starting(get_context("spawn")):
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        with cluster, distributed.Client(cluster) as client:
+            yield client
 
 
 @contextmanager

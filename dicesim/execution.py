@@ -14,7 +14,7 @@ import platform
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
@@ -204,7 +204,7 @@ class Schedule:
             1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window, _TASK_BATCHES)
         )
         self._window = window
-        self._seconds: float | None = None
+        self._task_seconds: Callable[[float], float] | None = None
         self._fixed = task_size is not None
         self._end = plan.batches
         self._next = self._fresh = first
@@ -223,13 +223,19 @@ class Schedule:
         """Tasks that were taken and are not done."""
         return list(self._flying.values())
 
-    def fit(self, window: int, seconds: float) -> None:
-        """From now on have so many tasks at once, each of about so many seconds.
+    def fit(self, window: int, task_seconds: Callable[[float], float]) -> None:
+        """Have so many tasks at once from now on, and size them by the time that they take.
 
-        How long a batch takes is known from those that are done; so the first tasks are small.
+        The first tasks are small, for how long a batch takes is known from those that are done.
+
+        Parameters
+        ----------
+        window : int
+        task_seconds : callable
+            How long a task should take, where all that is left takes one worker so many seconds.
         """
         self._window = window
-        self._seconds = None if self._fixed else seconds
+        self._task_seconds = None if self._fixed else task_seconds
 
     def take(self) -> Task | None:
         """Return the next task to submit, or None where there is none for now."""
@@ -248,10 +254,15 @@ class Schedule:
         if self._flying.get(outcome.task.index) == outcome.task:
             del self._flying[outcome.task.index]
             self._held[outcome.task.index] = outcome
-            if self._seconds is not None and outcome.seconds > 0:
-                batches = len(outcome.task.batches)
-                wanted = math.ceil(batches * self._seconds / outcome.seconds)
-                self._size = min(wanted, _GROWTH * batches)
+            self._resize(outcome)
+
+    def _resize(self, outcome: Outcome) -> None:
+        if self._task_seconds is None or outcome.seconds <= 0:
+            return
+        batches = len(outcome.task.batches)
+        each = outcome.seconds / batches
+        wanted = self._task_seconds(each * (self._end - self._fresh))
+        self._size = min(math.ceil(wanted / each), _GROWTH * batches)
 
     def lost(self, task: Task, *, blamed: bool) -> None:
         """Have a task run again whose worker died; `blamed` counts the try.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -49,10 +50,9 @@ Flying = dict[Future[Outcome], Task]
 
 # How long an executor may take to notice that a worker has died, or to shut down, in seconds.
 _PATIENCE: Final = 2.0
-# What a task takes beside its batches where it travels to other machines: so many seconds of
-# their one scheduler, to which each worker comes in turn. Tasks last so long that it is idle half
-# of the time, and half a second at least.
-_TASK_SECONDS: Final = 0.005
+# What a task costs the one scheduler of a cluster, in seconds (measured for Dask: 3 ms), and how
+# long a task should take at least.
+_SCHEDULER_SECONDS: Final = 0.004
 _LEAST_SECONDS: Final = 0.5
 
 
@@ -111,9 +111,8 @@ class FuturesExecutor:
                     future.cancel()
 
     def _fit(self, schedule: Schedule) -> None:
-        """Have tasks as large as their way to other machines is long."""
-        seconds = max(_LEAST_SECONDS, 2 * _TASK_SECONDS * self.slots)
-        schedule.fit(2 * TASKS_PER_WORKER * self.slots, seconds)
+        """Have tasks so large that they are worth their way to other machines."""
+        schedule.fit(2 * TASKS_PER_WORKER * self.slots, lambda left: task_seconds(self.slots, left))
 
     def _make(self) -> _Pool:
         try:
@@ -201,6 +200,28 @@ class FuturesExecutor:
             f"the executor that was handed in broke: {error}; hand in a function that makes one, "
             "and it is made anew"
         )
+
+
+def task_seconds(workers: int, left: float) -> float:
+    """How long a task should take on a cluster.
+
+    So long that the scheduler, to which all workers come in turn, is idle half of the time. Where
+    little is left to do, less: ``n`` tasks keep the scheduler busy for n times what one costs it,
+    and the last of them takes its own time, which is soonest over for the square root.
+
+    Parameters
+    ----------
+    workers : int
+    left : float
+        Seconds that one worker would take for all that is left.
+
+    Examples
+    --------
+    >>> task_seconds(10, 1e6), task_seconds(1000, 1e6), task_seconds(1000, 1000)
+    (0.5, 8.0, 2.0)
+    """
+    longest = min(2 * _SCHEDULER_SECONDS * workers, math.sqrt(_SCHEDULER_SECONDS * left))
+    return max(_LEAST_SECONDS, longest)
 
 
 class _Pool:
