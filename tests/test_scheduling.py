@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 import re
@@ -47,7 +48,7 @@ def test_tasks_grow_to_what_is_wanted() -> None:
     """Step by step, and no further."""
     found = sizes(10_000, batch_seconds=0.01, wanted=1.0)
     assert found[0] <= 256
-    assert all(size <= 4 * before for before, size in zip(found, found[1:], strict=False))
+    assert all(size <= 4 * before for before, size in itertools.pairwise(found))
     assert set(found[5:-1]) == {100}
 
 
