@@ -380,3 +380,23 @@ def test_whatever_hands_out_an_executor() -> None:
         assert threads.submit(threading.active_count).result() > 1
     assert result.executor == "Owner"
     assert same({str(key): count for key, count in result.counts.items()}, 10**6)
+
+
+def test_the_recipe_for_ray(tmp_path: Path) -> None:
+    """The page's executor is all that it takes."""
+    pytest.importorskip("ray")
+    page = Path(__file__).resolve().parents[1] / "docs" / "clusters.md"
+    blocks = page.read_text(encoding="utf-8").split("```python\n")
+    recipe = next(block for block in blocks if "class RayExecutor" in block).split("\n\n\nresult")[
+        0
+    ]
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"{recipe}\n{SCRIPT}\n"
+        "ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)\n"
+        "tell('ray', dicesim.run('9d6', 10**7, executor=RayExecutor(), workers=2, **options))\n"
+        "ray.shutdown()\n"
+    )
+    results = told(script)
+    assert results["ray"][:3] == ["RayExecutor", True, 10**7]
+    assert same(results["ray"][3], 10**7)
