@@ -6,12 +6,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,10 @@ from typing import Any
 import pytest
 
 import dicesim
+from tests.clustering import PATIENCE, Cluster, cluster
 from tests.faulting import Command
+
+__all__ = ["cluster"]
 
 pytest.importorskip("distributed")
 pytestmark = [
@@ -29,49 +29,7 @@ pytestmark = [
 
 # So many batches that it takes some seconds, and each is a task or more.
 RUN = ("run", "9d6", "--n", "6e7", "--seed", "5", "--batch-size", "1e6")
-PATIENCE = 60.0
 QUIET = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-
-
-class Cluster:
-    """A scheduler and its workers, as processes on this machine."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "scheduler.json"
-        self.workers: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._start("dask_scheduler", "--port", "0", "--host", "127.0.0.1")
-        deadline = time.monotonic() + PATIENCE
-        while not self.file.exists() or not self.file.read_text():
-            assert time.monotonic() < deadline, "no scheduler"
-            time.sleep(0.05)
-        self.address = json.loads(self.file.read_text())["address"]
-
-    def add(self, *options: str) -> None:
-        """Start a worker; it appears when it is ready."""
-        self.workers.append(self._start("dask_worker", "--nthreads", "1", "--no-nanny", *options))
-
-    def close(self) -> None:
-        """End all."""
-        for process in (self.scheduler, *self.workers):
-            process.kill()
-            process.wait()
-
-    def _start(self, module: str, *options: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.{module}", "--no-dashboard"]
-        return subprocess.Popen(
-            [*command, "--scheduler-file", str(self.file), *options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler without workers."""
-    cluster = Cluster(tmp_path)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +89,7 @@ def test_a_run_goes_on_in_a_cluster(
 def test_a_scheduler_that_goes_away(cluster: Cluster, dicesim_script: str) -> None:
     """What is finished is printed, and one line says why no more came."""
     cluster.add()
-    command = begin(dicesim_script, cluster)
+    command = begin(dicesim_script, cluster, "--n", "1e11")
     cluster.scheduler.kill()
     code, out, err = command.end(PATIENCE)
     result = json.loads(out)
