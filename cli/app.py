@@ -15,8 +15,21 @@ from . import terminal
 from .checking import check
 from .comparing import compare
 from .numbers import limits_from, optional, positive, share, whole_number
-from .options import All, Csv, Json, Limit, Quiet, Seed, StartMethod, Strict, Trace, Workers, one_of
-from .results import Form, carry_through, json_text
+from .options import (
+    All,
+    Csv,
+    Json,
+    Limit,
+    Plot,
+    Quiet,
+    Seed,
+    StartMethod,
+    Strict,
+    Trace,
+    Workers,
+    one_of,
+)
+from .results import Form, carry_through, json_text, plot_file
 from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
@@ -133,6 +146,7 @@ def run(
             metavar="FILE", help="Keep the run in this file, for dicesim resume to go on with."
         ),
     ] = None,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Roll an expression or a model many times and check the counts."""
@@ -163,7 +177,7 @@ def run(
             limits=limits,
         )
 
-    carry_through(roll_all, form, strict=strict, checkpoint=checkpoint)
+    carry_through(roll_all, form, strict=strict, checkpoint=checkpoint, plot=plot)
 
 
 @app.command()
@@ -172,10 +186,12 @@ def exact(
     as_json: Json = False,
     as_csv: Csv = False,
     show_all: All = False,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Print the exact odds of an expression."""
     one_of(as_json=as_json, as_csv=as_csv)
+    picture = plot_file(plot)
     tree = dicesim.parse(expression)
     pmf = _exact(tree, limits_from(limit or []))
     for caveat in dicesim.caveats(tree):
@@ -195,6 +211,10 @@ def exact(
                 show_all=show_all,
             )
         )
+    if picture is not None:
+        ax = pmf.plot()
+        ax.set_title(f"{dicesim.unparse(tree)}: {ax.get_title()}")
+        picture.save(ax)
 
 
 @app.command()

@@ -53,12 +53,16 @@ def carry_through(
     *,
     strict: bool = False,
     checkpoint: str | None = None,
+    plot: str | None = None,
 ) -> NoReturn:
     """Roll, print what came of it, and exit with the code that says how it went."""
+    file = plot_file(plot)
     with terminal.Interrupt() as interrupt:
         notes = terminal.Notes(interrupt)
         result, failure = _result_of(lambda: roll(notes, interrupt), notes)
         form.show(result)
+        if file is not None:
+            file.save(result.plot())
         if checkpoint is not None and not result.complete:
             terminal.say(f"note: to go on with it: dicesim resume {shlex.quote(checkpoint)}")
         code = 0
@@ -68,6 +72,11 @@ def carry_through(
         elif strict:
             code = _strict_code(result, notes)
         raise typer.Exit(130 if interrupt.is_set() else code)
+
+
+def plot_file(path: str | None) -> dicesim.PlotFile | None:
+    """Return where a picture goes, if one is wanted; it is refused here if it cannot be written."""
+    return None if path is None else dicesim.PlotFile(path)
 
 
 def json_text(value: object) -> str:

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from dicesim.notation import parse as parse
     from dicesim.odds import ComparedFigure as ComparedFigure
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
+    from dicesim.plotting import PlotFile as PlotFile
     from dicesim.pmf import PMF as PMF
     from dicesim.pmf_files import read_pmf as read_pmf
     from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
@@ -150,6 +151,7 @@ _HOMES = {
     "notation": "parse",
     "odds": "ComparedFigure",
     "plan": "Plan fresh_seed",
+    "plotting": "PlotFile",
     "pmf": "PMF",
     "pmf_files": "read_pmf",
     "power_analysis": "PowerAnalysis power",

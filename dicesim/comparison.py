@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dicesim.caching import cached_property
 from dicesim.drawing import bins, csv_text, svg_histogram
 from dicesim.odds import LEVEL, ComparedFigure, Shares, difference, mean_figure, odds
+from dicesim.plotting import Bars, draw_shares
 from dicesim.pmf import PMF, QUANTILES
 from dicesim.result import Result, versions
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 SCHEMA: Final = "dicesim.compare/1"
 # Standard errors beyond which a difference is told without reserve.
@@ -202,11 +206,16 @@ class RuleComparison:
 
     def bins(self, *, show_all: bool = False) -> list[tuple[str, float, float]]:
         """Outcomes or bins of them for display: label, share of A, share of B."""
-        support = self.support
-        a, b = list(map(self.a.share, support)), list(map(self.b.share, support))
-        weights = [round((p + q) * _PARTS) for p, q in zip(a, b, strict=True)]
+        support, a, b, weights = self._weighed
         rows = bins(support, weights, show_all=show_all)
         return [(label, sum(a[place]), sum(b[place])) for label, place in rows]
+
+    @property
+    def _weighed(self) -> tuple[list[int], list[float], list[float], list[int]]:
+        """The support, the shares of both, and what each outcome counts for."""
+        support = self.support
+        a, b = list(map(self.a.share, support)), list(map(self.b.share, support))
+        return support, a, b, [round((p + q) * _PARTS) for p, q in zip(a, b, strict=True)]
 
     @property
     def summary(self) -> str:
@@ -277,6 +286,42 @@ class RuleComparison:
     def to_csv(self) -> str:
         """`outcomes` as CSV text."""
         return csv_text(self.outcomes)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the shares of A as bars, and those of B as marks across them.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> len(dicesim.compare("2d6", "1d12").plot().patches)
+        12
+        """
+        support, a, b, weights = self._weighed
+        bars = Bars.of(support, weights)
+        return draw_shares(
+            bars,
+            [sum(a[place]) for place in bars.places],
+            ax=ax,
+            name=f"A: {self.a.notation}",
+            marks=[sum(b[place]) for place in bars.places],
+            marks_name=f"B: {self.b.notation}",
+            title=self.summary,
+            ylabel="probability" if self.is_exact else "share",
+        )
 
     def _repr_html_(self) -> str:
         title = f"A: {self.a.label}; B: {self.b.label}; independently rolled"

@@ -116,6 +116,31 @@ def holm(p_values: ArrayLike) -> Floats:
     return adjusted
 
 
+def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust p-values by Holm's method; those that are missing stay so and do not count."""
+    known = iter(holm([p for p in p_values if p is not None]).tolist())
+    return [None if p is None else next(known) for p in p_values]
+
+
+def holm_level(
+    p_values: Sequence[float | None], adjusted: Sequence[float | None], alpha: float
+) -> float:
+    """Level at which single tests decide just what Holm's method decides.
+
+    With r of m tests rejected that is alpha / (m - r): the next p-value was not below it, and
+    those that were rejected lie below an even lower one.
+
+    Examples
+    --------
+    >>> p_values = [0.001, 0.004, 0.5]
+    >>> holm_level(p_values, holm_adjusted(p_values), 0.01)
+    0.01
+    """
+    left = sum(p is not None for p in p_values)
+    left -= sum(p is not None and p < alpha for p in adjusted)
+    return alpha / max(left, 1)
+
+
 def z_score(count: int, n: int, weight: int, total: int) -> float | None:
     """Deviation of one outcome's count from its expectation, in standard deviations.
 

@@ -6,16 +6,21 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from html import escape
 from itertools import accumulate
 from numbers import Real
 from operator import add, index
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dicesim.caching import cached_property
 from dicesim.condition import Condition
-from dicesim.drawing import csv_text
+from dicesim.drawing import bins, csv_text, svg_histogram
 from dicesim.errors import ParameterError
 from dicesim.kronecker import pack, slot_width, unpack
+from dicesim.plotting import Bars, draw_shares
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 # Fractions with more digits than this are not printed: nobody reads them.
 MAX_DIGITS: Final = 100
@@ -315,6 +320,43 @@ class PMF(Mapping[int, Fraction]):
     def to_csv(self) -> str:
         """Write ``outcomes`` of `to_dict` as CSV text."""
         return csv_text(self.to_dict()["outcomes"])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the probabilities as bars; of more than 120 outcomes, neighbours share a bar.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed.
+
+        Examples
+        --------
+        >>> len(PMF({1: 1, 2: 2, 3: 1}).plot().patches)
+        3
+        """
+        bars = Bars.of(self.outcomes, self.weights)
+        shares = [sum(self.weights[place]) / self.total for place in bars.places]
+        return draw_shares(bars, shares, ax=ax, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"mean {self.mean:.7g}, sd {self.std:.7g}"
+
+    def _repr_html_(self) -> str:
+        rows = bins(self.outcomes, self.weights)
+        shares = [sum(self.weights[row]) / self.total for _, row in rows]
+        title = f"{self._title}, {len(self):,} outcomes"
+        picture = svg_histogram([label for label, _ in rows], shares, None, title=title)
+        return f"<div><p>{escape(title)}</p>{picture}</div>"
 
     def weight(self, outcome: int) -> int:
         """Weight of an outcome: 0 for what cannot occur."""

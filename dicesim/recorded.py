@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dicesim.accumulation import Record
 from dicesim.dependence import (
@@ -16,12 +16,17 @@ from dicesim.dependence import (
     repeats_test,
     runs_test,
 )
+from dicesim.errors import ParameterError
 from dicesim.evidence import e_value, log_e_value, mean_e_value
-from dicesim.outcome_tests import holm, z_score
+from dicesim.outcome_tests import holm_adjusted, holm_level, z_score
+from dicesim.picture import draw_tally
 from dicesim.pmf import PMF
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 from dicesim.validation import Check, Verdict, goodness_of_fit
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 SCHEMA: Final = "dicesim.check/1"
 # Tests that a verdict names one by one.
@@ -178,6 +183,46 @@ class RecordedCheck:
             "versions": versions(),
         }
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the shares of the rolls as bars, with 95 % intervals, and the law as marks.
+
+        Those of the total of each row, where there are several columns.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed, or the total has no law.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> len(dicesim.check([1, 2, 2, 6, 4], "1d6").plot().patches)
+        6
+        """
+        if self.total is None:
+            raise ParameterError(
+                "plot: the total of these columns has no law to be held against; check one column",
+                parameter="plot",
+            )
+        of = self.against if len(self.columns) == 1 else f"{len(self.columns)} x {self.against}"
+        return draw_tally(
+            self.total.tally,
+            self.total.pmf,
+            ax=ax,
+            law=of,
+            title=f"{self.n:,} rolls, {self.verdict}",
+            ylabel="share of rolls",
+        )
+
     def to_json(self) -> str:
         """`to_dict` as JSON text; figures that are not defined are null."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
@@ -241,31 +286,6 @@ def evidence(record: Record, pmf: PMF) -> float:
         log_e_value(dict(zip(pmf.outcomes, column.counts.tolist(), strict=True)), pmf)
         for column in record.columns
     )
-
-
-def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjust p-values by Holm's method; those that are missing stay so and do not count."""
-    known = iter(holm([p for p in p_values if p is not None]).tolist())
-    return [None if p is None else next(known) for p in p_values]
-
-
-def holm_level(
-    p_values: Sequence[float | None], adjusted: Sequence[float | None], alpha: float
-) -> float:
-    """Level at which single tests decide just what Holm's method decides.
-
-    With r of m tests rejected that is alpha / (m - r): the next p-value was not below it, and
-    those that were rejected lie below an even lower one.
-
-    Examples
-    --------
-    >>> p_values = [0.001, 0.004, 0.5]
-    >>> holm_level(p_values, holm_adjusted(p_values), 0.01)
-    0.01
-    """
-    left = sum(p is not None for p in p_values)
-    left -= sum(p is not None and p < alpha for p in adjusted)
-    return alpha / max(left, 1)
 
 
 def _laws(record: Record, pmf: PMF, total: PMF | None) -> list[tuple[str, PMF, Tally]]:

@@ -9,11 +9,11 @@ from typing import Final
 
 from dicesim.drawing import bar, bins
 from dicesim.expression import Expression
+from dicesim.findings import Findings
 from dicesim.notation import parse
 from dicesim.outcome_tests import adjusted_p_values, z_score
 from dicesim.pmf import PMF, QUANTILES
 from dicesim.power_analysis import PowerAnalysis
-from dicesim.result import Result
 from dicesim.sampling import Roll
 from dicesim.validation import ALARM, Check
 from dicesim.verdicts import percent
@@ -27,7 +27,7 @@ Column = tuple[str, list[str]]
 
 
 def format_run(
-    result: Result, *, width: int = 80, ascii_only: bool = False, show_all: bool = False
+    result: Findings, *, width: int = 80, ascii_only: bool = False, show_all: bool = False
 ) -> str:
     """Lay out a result as a table with verdict.
 
@@ -188,7 +188,7 @@ def format_rate(rate: float) -> str:
     return f"{rate:,.0f} trials/s"
 
 
-def _trials(result: Result) -> str:
+def _trials(result: Findings) -> str:
     plan = result.plan
     number = counted(result.n, "trial")
     if not result.complete:
@@ -201,7 +201,7 @@ def _trials(result: Result) -> str:
     return f"{number} in {counted(batches, 'batch', 'batches')}, {how}"
 
 
-def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> list[str]:
+def _run_table(result: Findings, width: int, ascii_only: bool, show_all: bool) -> list[str]:
     pmf, n, support = result.pmf, result.n, result.support
     counts = result.counts
     weights = [counts[x] if pmf is None else pmf.weight(x) for x in support]
@@ -231,7 +231,7 @@ def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> 
     return lines
 
 
-def _stars(result: Result, counts: list[int], weights: list[int]) -> list[bool]:
+def _stars(result: Findings, counts: list[int], weights: list[int]) -> list[bool]:
     """Tell which rows deviate by themselves, where the whole does."""
     if not (result.pmf and result.check and result.check.verdict == "deviates"):
         return [False] * len(counts)
@@ -281,7 +281,7 @@ def layout_table(
     return lines
 
 
-def _figures(result: Result) -> list[str]:
+def _figures(result: Findings) -> list[str]:
     if result.mean is None:
         return []
     pmf, probability, law = result.pmf, result.asked, result.law
@@ -308,7 +308,7 @@ def _with_error(value: float, error: float | None, label: str = "") -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}{label}"
 
 
-def _precision(result: Result) -> list[str]:
+def _precision(result: Findings) -> list[str]:
     """Tell what was rolled for, and whether it was reached."""
     until = result.plan.until
     if until is None:
@@ -327,7 +327,7 @@ def _precision(result: Result) -> list[str]:
     return [f"rolled for {target}"]
 
 
-def _verdict(result: Result) -> list[str]:
+def _verdict(result: Findings) -> list[str]:
     if result.check is None:
         return [f"no check: {result.check_unavailable}"]
     lines = check_lines(result.check)
@@ -381,7 +381,7 @@ def _effect(check: Check) -> str:
     return f"{size}; less chance, {low:.2g} to {high:.2g} (95 % interval)"
 
 
-def _rate(result: Result) -> str:
+def _rate(result: Findings) -> str:
     return f"{result.elapsed_seconds:.3g} s, {format_rate(result.trials_per_second)}"
 
 
