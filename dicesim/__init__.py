@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from dicesim.expression import Constant as Constant, Expression as Expression
     from dicesim.faces import Die as Die
     from dicesim.limits import Limits as Limits
+    from dicesim.loading import load as load
     from dicesim.measurement import Benchmark as Benchmark, Measurement as Measurement
     from dicesim.model import Model as Model
     from dicesim.modifiers import (
@@ -145,6 +146,7 @@ _HOMES = {
     "expression": "Constant Expression",
     "faces": "Die",
     "limits": "Limits",
+    "loading": "load",
     "measurement": "Benchmark Measurement",
     "model": "Model",
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",

@@ -117,7 +117,7 @@ class ComparedSide:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RuleComparison:
     """Two rules, A and B, rolled independently of each other.
 
@@ -135,6 +135,12 @@ class RuleComparison:
     b: ComparedSide
     seed: int | None = None
     paired: Result | None = None
+
+    def __repr__(self) -> str:
+        return f"<RuleComparison {self.a.notation}, {self.b.notation}: {self.summary}>"
+
+    def __str__(self) -> str:
+        return self.summary
 
     @cached_property
     def _odds(self) -> tuple[ComparedFigure, ComparedFigure, ComparedFigure]:

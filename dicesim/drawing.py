@@ -145,6 +145,23 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
+def fitted(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Write whole numbers as text in each column where one is beyond 64 bits.
+
+    Examples
+    --------
+    >>> fitted([{"outcome": 2, "weight": 1}, {"outcome": 3, "weight": 2**64}])
+    [{'outcome': 2, 'weight': '1'}, {'outcome': 3, 'weight': '18446744073709551616'}]
+    """
+    wide = {
+        name
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, int) and not -(2**63) <= value < 2**63
+    }
+    return [{k: str(v) if k in wide else v for k, v in row.items()} for row in rows]
+
+
 def svg_histogram(
     labels: Sequence[str],
     observed: Sequence[float],

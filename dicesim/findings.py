@@ -21,7 +21,8 @@ from dicesim.estimates import (
 from dicesim.model import Model
 from dicesim.outcome_tests import adjusted_p_values, simultaneous_intervals, z_score
 from dicesim.plan import Plan
-from dicesim.pmf import PMF, quantile
+from dicesim.pmf import PMF
+from dicesim.quantiles import quantile
 from dicesim.tally import Tally
 from dicesim.validation import ALARM, Check, goodness_of_fit
 

@@ -210,7 +210,7 @@ that does
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).resolve()
+        self.path = Path(path)
         if self.path.suffix.lower().removeprefix(".") not in ENDINGS:
             endings = f"{', '.join(f'.{ending}' for ending in ENDINGS[:-1])} or .{ENDINGS[-1]}"
             raise ParameterError(
@@ -219,6 +219,7 @@ that does
             )
         new_axes()
         try:
+            self.path = self.path.resolve()
             with beside(self.path):
                 pass
         except (OSError, ValueError) as error:

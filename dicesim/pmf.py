@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from html import escape
 from itertools import accumulate
-from numbers import Real
 from operator import add, index
 from typing import TYPE_CHECKING, Any, Final
 
 from dicesim.caching import cached_property
 from dicesim.condition import Condition
-from dicesim.drawing import bins, csv_text, svg_histogram
+from dicesim.drawing import bins, csv_text, fitted, svg_histogram
 from dicesim.errors import ParameterError
 from dicesim.kronecker import pack, slot_width, unpack
 from dicesim.plotting import Bars, draw_shares
+from dicesim.quantiles import quantile
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
@@ -317,6 +317,21 @@ class PMF(Mapping[int, Fraction]):
             ],
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return ``outcomes`` of `to_dict` as ``pandas.DataFrame`` and other tables take them.
+
+        Returns
+        -------
+        list of dict
+            A column with whole numbers beyond 64 bits is one of text.
+
+        Examples
+        --------
+        >>> [row["exact"] for row in PMF({0: 1, 1: 3}).rows()]
+        ['1/4', '3/4']
+        """
+        return fitted(self.to_dict()["outcomes"])
+
     def to_csv(self) -> str:
         """Write ``outcomes`` of `to_dict` as CSV text."""
         return csv_text(self.to_dict()["outcomes"])
@@ -373,27 +388,3 @@ class PMF(Mapping[int, Fraction]):
             return None
         numerator, denominator = self[outcome].as_integer_ratio()
         return f"{numerator}/{denominator}"
-
-
-def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Fraction) -> int:
-    """Return the least outcome whose cumulative weight reaches the share `q` of all weight.
-
-    Parameters
-    ----------
-    outcomes : sequence of int
-        Ascending.
-    cumulative : sequence of int
-        Running sums of the weights of the outcomes, which are positive.
-    q : float or Fraction
-        Share of the weight, from 0 to 1.
-
-    Raises
-    ------
-    ParameterError
-        `q` lies outside 0 to 1.
-    """
-    if not isinstance(q, Real) or not 0 <= q <= 1:
-        raise ParameterError(f"q: {q!r} is no share; write a number from 0 to 1", parameter="q")
-    # A float stands for the decimal that it is written as: .05 of 20 is 1.
-    share = q if isinstance(q, Fraction) else Fraction(repr(float(q)))
-    return outcomes[bisect_left(cumulative, share * cumulative[-1])]

@@ -111,7 +111,7 @@ class JointTest:
         return {"test": self.label, **figures, "holm_p": self.holm_p}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecordedCheck:
     """What recorded rolls say about a law.
 
@@ -152,6 +152,12 @@ class RecordedCheck:
     explanation: str
     log_e_value: float
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<RecordedCheck {self.against}: {self.n:,} rolls, {self.verdict}>"
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.explanation}"
 
     @property
     def alarm(self) -> bool:

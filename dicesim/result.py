@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from dataclasses import dataclass
 from html import escape
@@ -11,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dicesim._version import __version__
-from dicesim.drawing import bins, csv_text, svg_histogram
+from dicesim.documents import write_document
+from dicesim.drawing import bins, csv_text, fitted, svg_histogram
 from dicesim.findings import Findings
 from dicesim.picture import draw_tally
+from dicesim.pmf_files import pmf_to_hexadecimal
 from dicesim.report import format_run
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
 
 SCHEMA: Final = "dicesim.run/1"
+SAVED: Final = "dicesim.result/1"
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,6 +118,64 @@ class Result(Findings):
     def to_csv(self) -> str:
         """`outcomes` as CSV text."""
         return csv_text(self.outcomes)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return `outcomes` as ``pandas.DataFrame`` and other tables of data take them.
+
+        Returns
+        -------
+        list of dict
+            Those of `outcomes`; a column with whole numbers beyond 64 bits is one of text.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.run("2d6", n=1000, rng=42).rows()[0]["exact"]
+        '1/36'
+        """
+        return fitted(self.outcomes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to a file, of which `load` makes an equal one.
+
+        The file is JSON; it is written whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced if it exists.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be made there.
+        ExecutionError
+            There is no room for it.
+
+        Examples
+        --------
+        >>> import dicesim, tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     dicesim.run("2d6", n=1000, rng=42).save(f"{directory}/dice.json")
+        ...     dicesim.load(f"{directory}/dice.json")
+        <Result 2d6: 1,000 trials, seed 42, consistent>
+        """
+        content = {
+            "plan": self.plan.to_dict(),
+            "counts": list(self._counts.items()),
+            "executor": self.executor,
+            "aggregation": self.aggregation,
+            "workers": self.workers,
+            "start_method": self.start_method,
+            "elapsed_seconds": self.elapsed_seconds,
+            "pmf": self.pmf and pmf_to_hexadecimal(self.pmf),
+            "exact_unavailable": self.exact_unavailable,
+            "alpha": self.alpha,
+            "of": None if self.of is None else str(self.of),
+            "notes": list(self.notes),
+            "law": self.law,
+        }
+        write_document(path, SAVED, content)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the observed shares as bars, with 95 % intervals, and the exact ones as marks.

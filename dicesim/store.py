@@ -28,11 +28,8 @@ from dicesim.database import MARKS, connect, damaged, explained, filled, looking
 from dicesim.errors import ExecutionError, StoreError
 from dicesim.executors import RunOptions
 from dicesim.limits import Limits
-from dicesim.model import Model
-from dicesim.notation import parse
 from dicesim.plan import Plan
-from dicesim.pmf import PMF
-from dicesim.precision import Precision
+from dicesim.pmf_files import pmf_from_hexadecimal, pmf_to_hexadecimal
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 
@@ -222,7 +219,7 @@ class Store:
         """
         question = json.dumps(
             {
-                "plan": _plan_to_dict(plan),
+                "plan": plan.to_dict(),
                 "options": _options_to_dict(options),
                 "versions": {name: versions()[name] for name in ("dicesim", "numpy")},
             }
@@ -290,7 +287,7 @@ def _stored(number: int, row: tuple[Any, ...]) -> StoredRun:
     return StoredRun(
         number=number,
         begun=datetime.fromisoformat(begun),
-        plan=_plan_from_dict(told["plan"]),
+        plan=Plan.from_dict(told["plan"]),
         options=_options_from_dict(told["options"]),
         versions=told["versions"],
         batches=batches,
@@ -302,37 +299,13 @@ def _stored(number: int, row: tuple[Any, ...]) -> StoredRun:
 def _options_to_dict(options: RunOptions) -> dict[str, Any]:
     if not isinstance(options.executor, str):  # what was handed in cannot be kept
         options = replace(options, executor="auto")
-    expect = options.expect
-    # Hexadecimal, for Python writes no decimals of more than some thousand digits.
-    weights = expect and {x: f"{expect.weight(x):x}" for x in expect}
+    weights = options.expect and pmf_to_hexadecimal(options.expect)
     return asdict(replace(options, expect=None)) | {"expect": weights}
 
 
 def _options_from_dict(values: dict[str, Any]) -> RunOptions:
-    expect = values["expect"] and PMF({int(x): int(w, 16) for x, w in values["expect"].items()})
+    expect = values["expect"] and pmf_from_hexadecimal(values["expect"])
     return RunOptions(**values | {"limits": Limits(**values["limits"]), "expect": expect})
-
-
-def _plan_to_dict(plan: Plan) -> dict[str, Any]:
-    return {
-        "expression": None if plan.model else plan.label,
-        "model": plan.model and plan.model.to_dict(),
-        "n": plan.n,
-        "seed": plan.seed,
-        "batch_size": plan.batch_size,
-        "method": plan.method,
-        "bit_generator": plan.bit_generator,
-        "until": plan.until and plan.until.to_dict(),
-    }
-
-
-def _plan_from_dict(values: dict[str, Any]) -> Plan:
-    model, expression, until = (values.pop(name) for name in ("model", "expression", "until"))
-    return Plan(
-        rule=Model(**model) if model else parse(expression),
-        until=until and Precision.from_dict(until),
-        **values,
-    )
 
 
 def _digest(row: tuple[Any, ...]) -> bytes:

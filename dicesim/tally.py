@@ -22,7 +22,7 @@ _SMALL_TABLE: Final = 2**16
 _INT64_MAX: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tally:
     """Which totals occurred, and how often.
 
@@ -106,6 +106,11 @@ class Tally:
 
     def __hash__(self) -> int:
         return hash((self.outcomes.tobytes(), self.counts.tobytes()))
+
+    def __repr__(self) -> str:
+        if self.unique > 12:
+            return f"Tally(<{self.total} trials, {self.unique} outcomes>)"
+        return f"Tally.of({dict(self.counter())})"
 
     @property
     def total(self) -> int:

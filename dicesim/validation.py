@@ -42,7 +42,7 @@ _TOO_GOOD: Final = 1e-6
 _BINOMIAL: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Check:
     """Goodness of fit of a tally to an exact distribution.
 
@@ -103,6 +103,15 @@ class Check:
     unpooled_statistic: float | None = None
     unpooled_dof: int = 0
     effect_interval: tuple[float, float] | None = None
+
+    def __repr__(self) -> str:
+        figures = "an impossible outcome"
+        if self.statistic is not None:
+            figures = f"chi-square {self.statistic:.4g} on {self.dof:,} dof, p = {self.p_value:.3g}"
+        return f"<Check {self.verdict}: {figures}>"
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.explanation}"
 
     @property
     def alarm(self) -> bool:
