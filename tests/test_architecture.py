@@ -243,6 +243,7 @@ def test_a_run_loads_no_heavy_module() -> None:
     loaded = set(after_command("*sys.modules", "run"))
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
+    assert not {"pandas", "polars", "pyarrow", "jsonschema"} & loaded
     assert not {"multiprocessing", "concurrent.futures.thread", "dicesim.workers"} & loaded
 
 
@@ -307,7 +308,7 @@ def test_the_wheel_has_all_files_of_the_tree(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == expected
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
-    assert "dicesim/data/wolf.csv" in packed
+    assert {"dicesim/data/wolf.csv", "dicesim/data/run.schema.json"} <= packed
 
 
 def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
@@ -326,7 +327,7 @@ def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
     with tarfile.open(built) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
     data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dicesim/data").iterdir()}
-    assert len(data) == 3
+    assert len(data) == 7
     assert data <= names
     assert {"tests/test_recorded.py", "examples/craps.py"} <= names
 
