@@ -13,8 +13,8 @@ nox.options.error_on_missing_interpreters = False
 PYTHONS = ["3.11", "3.12", "3.13"]
 # The first versions that have wheels for the interpreter, and are not below the bounds.
 OLDEST = {
-    "3.11": ["numpy==1.26.0", "scipy==1.11.1"],
-    "3.12": ["numpy==1.26.0", "scipy==1.11.2"],
+    "3.11": ["numpy==1.26.0", "scipy==1.12.0"],
+    "3.12": ["numpy==1.26.0", "scipy==1.12.0"],
     "3.13": ["numpy==2.1.0", "scipy==1.14.1"],
 }
 

@@ -42,6 +42,13 @@ class ComparedSide:
         The trials, where there is no exact law.
     notes : tuple of str
         What the user should know, such as a limit of explosions that holds often.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> side = dicesim.compare("2d6", "1d12").a
+    >>> side.notation, side.mean.value, side.quantile(0.5), side.greatest, side.share(7)
+    ('2d6', 7.0, 7, 12, 0.16666666666666666)
     """
 
     notation: str
@@ -87,6 +94,15 @@ class ComparedSide:
     def quantile(self, q: float) -> int:
         """Return the least outcome that at least a share `q` of the totals does not exceed.
 
+        Parameters
+        ----------
+        q : float
+            Share, from 0 to 1.
+
+        Returns
+        -------
+        int
+
         Raises
         ------
         ParameterError
@@ -95,11 +111,25 @@ class ComparedSide:
         return self.shares.law.quantile(q)
 
     def share(self, outcome: int) -> float:
-        """Probability of an outcome, or the share of the trials that had it."""
+        """Probability of an outcome, or the share of the trials that had it.
+
+        Parameters
+        ----------
+        outcome : int
+
+        Returns
+        -------
+        float
+        """
         return self.shares.law.weight(outcome) / self.shares.law.total
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; with ``seed`` and ``n``, `dicesim.run` gives the same trials."""
+        """Return plain values; with ``seed`` and ``n``, `dicesim.run` gives the same trials.
+
+        Returns
+        -------
+        dict
+        """
         result = self.result
         return {
             "expression": self.notation,
@@ -129,6 +159,13 @@ class RuleComparison:
         Replays what was simulated; None where all is exact.
     paired : Result or None
         The differences of two models in each trial, on common random numbers.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> compared = dicesim.compare("2d6", "1d12")
+    >>> compared.greater.exact, compared.equal.exact, compared.mean_difference.value
+    (Fraction(1, 2), Fraction(1, 12), 0.5)
     """
 
     a: ComparedSide
@@ -211,7 +248,23 @@ class RuleComparison:
         ]
 
     def bins(self, *, show_all: bool = False) -> list[tuple[str, float, float]]:
-        """Outcomes or bins of them for display: label, share of A, share of B."""
+        """Outcomes or bins of them for display: label, share of A, share of B.
+
+        Parameters
+        ----------
+        show_all : bool, optional
+            Have no bins, however many outcomes there are.
+
+        Returns
+        -------
+        list of (str, float, float)
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.compare("1d2", "1d2").bins()
+        [('1', 0.5, 0.5), ('2', 0.5, 0.5)]
+        """
         support, a, b, weights = self._weighed
         rows = bins(support, weights, show_all=show_all)
         return [(label, sum(a[place]), sum(b[place])) for label, place in rows]
@@ -256,7 +309,12 @@ class RuleComparison:
         return higher, f"{higher} {verb} higher on average, by {size}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as ``dicesim compare --json`` prints them."""
+        """Return plain values, as ``dicesim compare --json`` prints them.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "a": self.a.to_dict(),
@@ -286,11 +344,35 @@ class RuleComparison:
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text; figures that are not defined are null."""
+        """`to_dict` as JSON text; figures that are not defined are null.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim, json
+        >>> json.loads(dicesim.compare("2d6", "1d12").to_json())["schema"]
+        'dicesim.compare/1'
+        """
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_csv(self) -> str:
-        """`outcomes` as CSV text."""
+        """`outcomes` as CSV text.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> print(dicesim.compare("1d2", "1d2").to_csv(), end="")
+        outcome,a,b
+        1,0.5,0.5
+        2,0.5,0.5
+        """
         return csv_text(self.outcomes)
 
     def plot(self, ax: Axes | None = None) -> Axes:

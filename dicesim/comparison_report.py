@@ -35,6 +35,12 @@ def format_comparison(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> format_comparison(dicesim.compare("2d6", "1d12")).splitlines()[0]
+    'A: 2d6: two d6, sum'
     """
     lines = [
         *_side("A", comparison.a, width),

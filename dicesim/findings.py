@@ -133,6 +133,10 @@ class Findings:
         level : float, optional
             Confidence, between 0 and 1.
 
+        Returns
+        -------
+        pair of float or None
+
         Raises
         ------
         ParameterError
@@ -154,6 +158,10 @@ class Findings:
         level : float, optional
             Confidence of the interval, between 0 and 1.
 
+        Returns
+        -------
+        Estimate or None
+
         Raises
         ------
         ParameterError
@@ -163,6 +171,15 @@ class Findings:
 
     def quantile(self, q: float) -> int | None:
         """Return the least total that at least a share `q` of the trials did not exceed.
+
+        Parameters
+        ----------
+        q : float
+            Share, from 0 to 1.
+
+        Returns
+        -------
+        int or None
 
         Raises
         ------

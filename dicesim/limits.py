@@ -89,6 +89,10 @@ class Limits:
         ------
         LimitError
             The value is beyond the limit.
+
+        Examples
+        --------
+        >>> Limits().check("workers", 2, "{} workers would be started")
         """
         limit = getattr(self, name)
         if value <= limit:

@@ -72,15 +72,44 @@ class Stage(NamedTuple):
 
 
 class Modifier:
-    """One step of what is done to the dice of a pool."""
+    """One step of what is done to the dice of a pool.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> keep = dicesim.parse("4d6kh3").modifiers[0]
+    >>> stage = Stage(dicesim.Die.fair(6), fewest=4, most=4, low=1, high=6)
+    >>> keep.after(stage).most, keep.objection(stage)
+    (3, None)
+    """
 
     @abstractmethod
     def after(self, stage: Stage) -> Stage:
-        """Return the stage that this step leaves behind."""
+        """Return the stage that this step leaves behind.
+
+        Parameters
+        ----------
+        stage : Stage
+            What can lie on the table before this step.
+
+        Returns
+        -------
+        Stage
+        """
 
     @abstractmethod
     def objection(self, stage: Stage) -> Objection | None:
-        """Say why the step makes no sense at this stage, if so."""
+        """Say why the step makes no sense at this stage, if so.
+
+        Parameters
+        ----------
+        stage : Stage
+            What can lie on the table before this step.
+
+        Returns
+        -------
+        Objection or None
+        """
 
 
 End: TypeAlias = Literal["highest", "lowest"]
@@ -94,7 +123,12 @@ class _Selection(Modifier):
     number: int = 1
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse to keep none, or more than there are."""
+        """Refuse to keep none, or more than there are.
+
+        Returns
+        -------
+        Objection or None
+        """
         verb = type(self).__name__.lower()
         if self.number < 1:
             return Objection(f"at least 1 die to {verb}", "leave it out to keep all dice")
@@ -112,6 +146,11 @@ class _Selection(Modifier):
 class Keep(_Selection):
     """Keep so many of the highest or lowest dice; all, where there are fewer.
 
+    Parameters
+    ----------
+    end : {"highest", "lowest"}
+    number : int, optional
+
     Examples
     --------
     >>> Keep("highest", 3)
@@ -119,17 +158,38 @@ class Keep(_Selection):
     """
 
     def after(self, stage: Stage) -> Stage:
-        """No more dice than are kept."""
+        """No more dice than are kept.
+
+        Returns
+        -------
+        Stage
+        """
         most = min(stage.most, self.number)
         return stage._replace(fewest=min(stage.fewest, self.number), most=most)
 
 
 @dataclass(frozen=True, slots=True)
 class Drop(_Selection):
-    """Drop so many of the highest or lowest dice; all, where there are fewer."""
+    """Drop so many of the highest or lowest dice; all, where there are fewer.
+
+    Parameters
+    ----------
+    end : {"highest", "lowest"}
+    number : int, optional
+
+    Examples
+    --------
+    >>> Drop("lowest")
+    Drop(end='lowest', number=1)
+    """
 
     def after(self, stage: Stage) -> Stage:
-        """So many dice fewer."""
+        """So many dice fewer.
+
+        Returns
+        -------
+        Stage
+        """
         fewest = max(0, stage.fewest - self.number)
         return stage._replace(fewest=fewest, most=max(0, stage.most - self.number))
 
@@ -156,6 +216,12 @@ class Explode(Modifier):
         their own that show one less than they rolled.
     limit : int
         Most extra dice for each die.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.parse("3d6!max=5").modifiers[0].limit
+    5
     """
 
     condition: Condition
@@ -163,7 +229,12 @@ class Explode(Modifier):
     limit: int = EXPLOSION_LIMIT
 
     def after(self, stage: Stage) -> Stage:
-        """More dice, or higher ones."""
+        """More dice, or higher ones.
+
+        Returns
+        -------
+        Stage
+        """
         met, total = stage.die.weight(self.condition), stage.die.total
         low, high = stage.die.low, stage.die.high
         if self.kind == "compound":
@@ -185,7 +256,12 @@ class Explode(Modifier):
         )
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse what cannot happen, cannot end, or happens twice."""
+        """Refuse what cannot happen, cannot end, or happens twice.
+
+        Returns
+        -------
+        Objection or None
+        """
         if stage.exploded:
             return Objection("one explosion in each pool", "leave one of them out")
         if self.limit < 1:
@@ -199,13 +275,31 @@ class Explode(Modifier):
 
 @dataclass(frozen=True, slots=True)
 class Reroll(Modifier):
-    """Roll dice again while they meet the condition, or just once."""
+    """Roll dice again while they meet the condition, or just once.
+
+    Parameters
+    ----------
+    condition : Condition
+    once : bool, optional
+        The second roll stands, whatever it shows.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.parse("2d6ro<=2").modifiers[0].once
+    True
+    """
 
     condition: Condition
     once: bool = False
 
     def after(self, stage: Stage) -> Stage:
-        """Any face, or any that does not meet the condition."""
+        """Any face, or any that does not meet the condition.
+
+        Returns
+        -------
+        Stage
+        """
         met, total = stage.die.weight(self.condition), stage.die.total
         return stage._replace(
             low=min(stage.low, stage.die.low),
@@ -217,7 +311,12 @@ class Reroll(Modifier):
         )
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse what cannot happen, or cannot end."""
+        """Refuse what cannot happen, or cannot end.
+
+        Returns
+        -------
+        Objection or None
+        """
         if not self.once and stage.die.weight(self.condition) == stage.die.total:
             return Objection(
                 "a condition that some face does not meet",
@@ -230,6 +329,12 @@ class Reroll(Modifier):
 class Clamp(Modifier):
     """Let no die show less, or more, than a bound.
 
+    Parameters
+    ----------
+    bound : {"least", "most"}
+    value : int
+        The bound itself is allowed.
+
     Examples
     --------
     >>> Clamp("least", 2).clamped(1)
@@ -240,33 +345,77 @@ class Clamp(Modifier):
     value: int
 
     def after(self, stage: Stage) -> Stage:
-        """Within the bound."""
+        """Within the bound.
+
+        Returns
+        -------
+        Stage
+        """
         return stage._replace(
             low=self.clamped(stage.low), high=self.clamped(stage.high), changed=True
         )
 
     def objection(self, stage: Stage) -> Objection | None:  # noqa: ARG002
-        """Accept any bound."""
+        """Accept any bound.
+
+        Returns
+        -------
+        Objection or None
+        """
         return None
 
     def clamped(self, value: int) -> int:
-        """Return a value within the bound."""
+        """Return a value within the bound.
+
+        Parameters
+        ----------
+        value : int
+            What a die shows.
+
+        Returns
+        -------
+        int
+        """
         return max(value, self.value) if self.bound == "least" else min(value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Count(Modifier):
-    """Count the dice that succeed, less those that fail, in place of adding the dice up."""
+    """Count the dice that succeed, less those that fail, in place of adding the dice up.
+
+    Parameters
+    ----------
+    success : Condition
+        What a die has to show to count 1.
+    failure : Condition, optional
+        What makes it count -1.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.parse("5d10>=6f1").modifiers[0].score(1)
+    -1
+    """
 
     success: Condition
     failure: Condition | None = None
 
     def after(self, stage: Stage) -> Stage:
-        """Every die counts 1, 0 or -1."""
+        """Every die counts 1, 0 or -1.
+
+        Returns
+        -------
+        Stage
+        """
         return stage._replace(low=0 if self.failure is None else -1, high=1)
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse what no die can meet."""
+        """Refuse what no die can meet.
+
+        Returns
+        -------
+        Objection or None
+        """
         objection = _impossible(stage, self.success, "the count would always be 0")
         if objection is None and self.failure is not None:
             objection = _impossible(stage, self.failure, "there would be no failures")
@@ -274,6 +423,15 @@ class Count(Modifier):
 
     def score(self, value: int) -> int:
         """Return what a die counts for.
+
+        Parameters
+        ----------
+        value : int
+            What a die shows.
+
+        Returns
+        -------
+        int
 
         Examples
         --------

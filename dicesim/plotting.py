@@ -240,6 +240,15 @@ that does
         ------
         ExecutionError
             There is no room for it.
+
+        Examples
+        --------
+        >>> import dicesim, tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     file = PlotFile(f"{directory}/dice.svg")
+        ...     file.save(dicesim.exact("2d6").plot())
+        ...     file.path.read_text().startswith("<?xml")
+        True
         """
         ending = self.path.suffix.lower().removeprefix(".")
         dates = {"svg": "Date", "pdf": "CreationDate"}  # the same picture is the same file

@@ -162,6 +162,15 @@ class PMF(Mapping[int, Fraction]):
     def probability(self, condition: str | int) -> Fraction:
         """Probability that the total meets a comparison, such as ``">= 9"``.
 
+        Parameters
+        ----------
+        condition : str or int
+            A comparison operator and a whole number; a bare number means ``==``.
+
+        Returns
+        -------
+        fractions.Fraction
+
         Raises
         ------
         ParameterError
@@ -172,6 +181,15 @@ class PMF(Mapping[int, Fraction]):
 
     def quantile(self, q: float | Fraction) -> int:
         """Return the least outcome whose cumulative probability reaches `q`.
+
+        Parameters
+        ----------
+        q : float or fractions.Fraction
+            Share of the probability, from 0 to 1.
+
+        Returns
+        -------
+        int
 
         Raises
         ------
@@ -186,6 +204,20 @@ class PMF(Mapping[int, Fraction]):
         Kronecker substitution: each law is one large integer, whose slots are wide enough that
         the product cannot carry from one into the next, so that a single multiplication gives all
         the weights. Gaps in the support cost a slot each, so wide and sparse laws go pair by pair.
+
+        Parameters
+        ----------
+        other : PMF
+
+        Returns
+        -------
+        PMF
+
+        Examples
+        --------
+        >>> coin = PMF({0: 1, 1: 1})
+        >>> coin.convolve(coin)
+        PMF({0: 1, 1: 2, 2: 1})
         """
         _, width = self._slots(other)
         if not width:
@@ -194,7 +226,22 @@ class PMF(Mapping[int, Fraction]):
         return PMF(unpack(product, self.outcomes[0] + other.outcomes[0], width))
 
     def convolution_cost(self, other: PMF) -> tuple[int, int, str]:
-        """Cost of `convolve`, what takes about a second, and the unit of both."""
+        """Cost of `convolve`, what takes about a second, and the unit of both.
+
+        Parameters
+        ----------
+        other : PMF
+
+        Returns
+        -------
+        tuple of int, int and str
+
+        Examples
+        --------
+        >>> coin = PMF({0: 1, 1: 1})
+        >>> coin.convolution_cost(coin)[2]
+        'bytes of packed weights'
+        """
         slots, width = self._slots(other)
         if width:
             return slots * width, _MAX_PACKED, "bytes of packed weights"
@@ -223,6 +270,20 @@ class PMF(Mapping[int, Fraction]):
             k p[0] q[k] = sum over i > 0 of ((n + 1) i - k) p[i] q[k-i]
 
         Few factors with many terms are raised to the power as one large integer, as in `convolve`.
+
+        Parameters
+        ----------
+        number : int
+            At least 1.
+
+        Returns
+        -------
+        PMF
+
+        Examples
+        --------
+        >>> PMF({0: 1, 1: 1}).power(3)
+        PMF({0: 1, 1: 3, 2: 3, 3: 1})
         """
         if number == 1:
             return self
@@ -241,7 +302,22 @@ class PMF(Mapping[int, Fraction]):
         return PMF(dict(enumerate(weights, start=start)))
 
     def power_cost(self, number: int) -> int:
-        """Count the steps of `power`, by the better of both ways."""
+        """Count the steps of `power`, by the better of both ways.
+
+        Parameters
+        ----------
+        number : int
+            At least 1.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> PMF({0: 1, 1: 1}).power_cost(1)
+        0
+        """
         return min(self._power_costs(number)) if number > 1 else 0
 
     def _power_costs(self, number: int) -> tuple[int, int]:
@@ -256,6 +332,16 @@ class PMF(Mapping[int, Fraction]):
     def combine(self, other: PMF, operation: Callable[[int, int], int]) -> PMF:
         """Law of an operation on two independent totals, pair by pair.
 
+        Parameters
+        ----------
+        other : PMF
+        operation : callable
+            Takes two totals and returns one.
+
+        Returns
+        -------
+        PMF
+
         Examples
         --------
         >>> PMF({1: 1, 2: 1}).combine(PMF({0: 1, 3: 1}), int.__mul__)
@@ -269,12 +355,36 @@ class PMF(Mapping[int, Fraction]):
         return PMF(weights)
 
     def map(self, function: Callable[[int], int]) -> PMF:
-        """Law of a function of the total."""
+        """Law of a function of the total.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a total and returns one.
+
+        Returns
+        -------
+        PMF
+
+        Examples
+        --------
+        >>> PMF({-1: 1, 0: 1, 1: 1}).map(abs)
+        PMF({0: 1, 1: 2})
+        """
         return self.combine(PMF({0: 1}), lambda x, _: function(x))
 
     @classmethod
     def mixture(cls, parts: Iterable[tuple[int, PMF]]) -> PMF:
         """Law of a total drawn from one of several laws, each chosen with its weight.
+
+        Parameters
+        ----------
+        parts : iterable of (int, PMF)
+            Weight and law of each.
+
+        Returns
+        -------
+        PMF
 
         Examples
         --------
@@ -295,6 +405,10 @@ class PMF(Mapping[int, Fraction]):
 
         These are of the outcome itself, as a number and as an exact fraction, and of all that is at
         least, and at most, as much.
+
+        Returns
+        -------
+        dict
 
         Examples
         --------
@@ -333,7 +447,19 @@ class PMF(Mapping[int, Fraction]):
         return fitted(self.to_dict()["outcomes"])
 
     def to_csv(self) -> str:
-        """Write ``outcomes`` of `to_dict` as CSV text."""
+        """Write ``outcomes`` of `to_dict` as CSV text.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> print(PMF({0: 1, 1: 3}).to_csv(), end="")
+        outcome,probability,exact,at_least,at_most
+        0,0.25,1/4,1.0,0.25
+        1,0.75,3/4,0.75,1.0
+        """
         return csv_text(self.to_dict()["outcomes"])
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -374,16 +500,48 @@ class PMF(Mapping[int, Fraction]):
         return f"<div><p>{escape(title)}</p>{picture}</div>"
 
     def weight(self, outcome: int) -> int:
-        """Weight of an outcome: 0 for what cannot occur."""
+        """Weight of an outcome: 0 for what cannot occur.
+
+        Parameters
+        ----------
+        outcome : int
+
+        Returns
+        -------
+        int
+        """
         return self._weight.get(index(outcome), 0)
 
     def weight_at_most(self, outcome: int) -> int:
-        """Weight of all outcomes up to this one."""
+        """Weight of all outcomes up to this one.
+
+        Parameters
+        ----------
+        outcome : int
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> PMF({1: 1, 2: 2, 3: 1}).weight_at_most(2)
+        3
+        """
         place = bisect_right(self.outcomes, outcome)
         return self.cumulative[place - 1] if place else 0
 
     def exact(self, outcome: int) -> str | None:
-        """Probability of an outcome in lowest terms, as ``"1/36"``; None where it is too long."""
+        """Probability of an outcome in lowest terms, as ``"1/36"``; None where it is too long.
+
+        Parameters
+        ----------
+        outcome : int
+
+        Returns
+        -------
+        str or None
+        """
         if self.total >= 10**MAX_DIGITS:
             return None
         numerator, denominator = self[outcome].as_integer_ratio()

@@ -45,6 +45,13 @@ class Margin:
     tally : Tally
     check : Check
         Goodness of fit, at the level that Holm's method leaves to each test.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> margin = dicesim.check([[1, 2], [3, 4], [6, 6]], "1d6").total
+    >>> margin.name, margin.tally.counter()
+    ('total', Counter({3: 1, 7: 1, 12: 1}))
     """
 
     name: str
@@ -69,7 +76,12 @@ class Margin:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {"name": self.name, "outcomes": self.outcomes, "check": self.check.to_dict()}
 
 
@@ -85,6 +97,13 @@ class JointTest:
     p_value, holm_p : float or None
         As if it were the only test, and adjusted by Holm's method (S. Holm, "A simple sequentially
         rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979).
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> test = dicesim.check([1, 2, 3, 4, 5, 6] * 20, "1d6").tests[1]
+    >>> test.label, test.holm_p < 0.01
+    ('repeats', True)
     """
 
     label: str
@@ -93,7 +112,12 @@ class JointTest:
     holm_p: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         if isinstance(self.source, IndependenceTest):
             figures = self.source.to_dict()
         else:
@@ -138,6 +162,15 @@ class RecordedCheck:
         Logarithm of the mean of the columns' e-values; no part of the verdict.
     notes : tuple of str
         What is to be kept in mind.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> recorded = dicesim.check([1, 6, 6, 2, 6, 6, 6, 6], "1d6")
+    >>> recorded
+    <RecordedCheck 1d6: 8 rolls, deviates>
+    >>> recorded.alarm, recorded.total.name, len(recorded.tests)
+    (True, 'column 1', 4)
     """
 
     against: str
@@ -170,7 +203,12 @@ class RecordedCheck:
         return self.total.check if self.total else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the form that library and command line share."""
+        """Return the form that library and command line share.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "against": self.against,
@@ -230,7 +268,18 @@ class RecordedCheck:
         )
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text; figures that are not defined are null."""
+        """`to_dict` as JSON text; figures that are not defined are null.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim, json
+        >>> json.loads(dicesim.check([1, 6, 6], "1d6").to_json())["schema"]
+        'dicesim.check/1'
+        """
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
 

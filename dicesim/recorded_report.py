@@ -45,6 +45,12 @@ def format_check(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> format_check(dicesim.check([1, 6, 6], "1d6")).splitlines()[1]
+    '3 rolls, in order'
     """
     lines = [
         *wrap(heading(parse(result.against)), width),
@@ -64,6 +70,14 @@ def format_check(
 
 def format_look(look: Look) -> str:
     """Say in a line what rolls that are still being made show so far.
+
+    Parameters
+    ----------
+    look : Look
+
+    Returns
+    -------
+    str
 
     Examples
     --------

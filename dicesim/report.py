@@ -44,6 +44,13 @@ def format_run(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> result = dicesim.run("2d6", n=10_000, rng=42)
+    >>> print(format_run(result).splitlines()[0])
+    2d6: two d6, sum
     """
     question = f"{result.plan.label}: {result.plan.summary}"
     lines = [*wrap(question, width), *wrap(_trials(result), width), ""]
@@ -77,6 +84,20 @@ def format_exact(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> tree = dicesim.parse("d2")
+    >>> print(format_exact(tree, dicesim.exact(tree), width=60, ascii_only=True))
+    1d2: one d2
+    <BLANKLINE>
+    outcome  probability  exact   at least    at most
+          1     50.0000%    1/2  100.0000%   50.0000%  ########
+          2     50.0000%    1/2   50.0000%  100.0000%  ########
+    <BLANKLINE>
+    mean 1.5, sd 0.5, 2 outcomes
+    quantiles: 5% 1, 25% 1, 50% 1, 75% 2, 95% 2
     """
     rows = bins(pmf.outcomes, pmf.weights, show_all=show_all)
     below = [pmf.cumulative[row.start - 1] if row.start else 0 for _, row in rows]
@@ -106,6 +127,14 @@ def format_exact(
 
 def format_roll(roll: Roll) -> str:
     """Show the dice of every pool, dropped ones in brackets, and the total.
+
+    Parameters
+    ----------
+    roll : Roll
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -138,6 +167,12 @@ def format_power(analysis: PowerAnalysis, *, width: int = 80) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> print(format_power(dicesim.power("1d20", bias=0.05)).splitlines()[0])
+    1d20: one d20
     """
     return "\n".join(
         [
@@ -175,6 +210,15 @@ def heading(expression: Expression) -> str:
 
 def format_rate(rate: float) -> str:
     """Trials per second, readable at any size.
+
+    Parameters
+    ----------
+    rate : float
+        Trials per second.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -57,10 +57,26 @@ class Result(Findings):
         What the user should know, such as an option that had no effect.
     law : {"exact", "expected"}
         Whether `pmf` was worked out, or handed in.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> result = dicesim.run("2d6", n=10_000, rng=42)
+    >>> result
+    <Result 2d6: 10,000 trials, seed 42, consistent>
+    >>> result.counts[7], result.unique, result.quantile(0.5)
+    (1721, 11, 7)
+    >>> [round(end, 3) for end in result.interval(0.99)]
+    [6.977, 7.102]
     """
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the one form that library, command line and service share."""
+        """Return the one form that library, command line and service share.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "expression": self.expression,
@@ -112,11 +128,33 @@ class Result(Findings):
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text; figures that are not defined are null."""
+        """`to_dict` as JSON text; figures that are not defined are null.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim, json
+        >>> json.loads(dicesim.run("2d6", n=1000, rng=42).to_json())["schema"]
+        'dicesim.run/1'
+        """
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_csv(self) -> str:
-        """`outcomes` as CSV text."""
+        """`outcomes` as CSV text.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.run("2d6", n=1000, rng=42).to_csv().splitlines()[0]
+        'outcome,count,observed,expected,exact,z,p_holm,low,high'
+        """
         return csv_text(self.outcomes)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -241,7 +279,17 @@ class Result(Findings):
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that counts depend on, and of Python."""
+    """Versions of everything that counts depend on, and of Python.
+
+    Returns
+    -------
+    dict[str, str]
+
+    Examples
+    --------
+    >>> list(versions())
+    ['dicesim', 'numpy', 'scipy', 'python']
+    """
     from importlib.metadata import version  # slow to import, and seldom needed
 
     return {

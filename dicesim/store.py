@@ -64,6 +64,16 @@ class StoredRun:
         Of all sittings.
     tally : Tally
         What these batches counted.
+
+    Examples
+    --------
+    >>> import dicesim, tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = f"{directory}/runs.db"
+    ...     result = dicesim.run("2d6", n=1000, rng=42, checkpoint=path)
+    ...     (stored,) = dicesim.stored_runs(path)
+    >>> stored.number, stored.complete, stored.to_dict()["expression"]
+    (1, True, '2d6')
     """
 
     number: int
@@ -81,7 +91,12 @@ class StoredRun:
         return self.plan.fulfilled(self.tally)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `dicesim runs` tells of it."""
+        """Return what `dicesim runs` tells of it.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "number": self.number,
             "begun": self.begun.isoformat(),
@@ -102,6 +117,10 @@ def stored_runs(path: str | os.PathLike[str]) -> list[StoredRun]:
     Parameters
     ----------
     path : str or path-like
+
+    Returns
+    -------
+    list[StoredRun]
 
     Raises
     ------

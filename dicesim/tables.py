@@ -47,8 +47,8 @@ def pack(expression: Expression) -> Packing | None:
     Examples
     --------
     >>> packing = pack(Dice(2, 6))
-    >>> packing.totals.shape, packing.totals.min()
-    ((36,), np.int64(2))
+    >>> packing.totals.shape, int(packing.totals.min())
+    ((36,), 2)
     """
     if expression.free_names:
         return None

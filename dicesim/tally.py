@@ -55,6 +55,14 @@ class Tally:
     def of(cls, counts: Mapping[int, int]) -> Tally:
         """Tally from a mapping of outcome to count; counts of 0 are left out.
 
+        Parameters
+        ----------
+        counts : mapping of int to int
+
+        Returns
+        -------
+        Tally
+
         Raises
         ------
         ParameterError
@@ -74,13 +82,44 @@ class Tally:
 
     @classmethod
     def from_table(cls, low: int, table: Integers) -> Tally:
-        """Tally from a dense table whose first entry counts the outcome `low`."""
+        """Tally from a dense table whose first entry counts the outcome `low`.
+
+        Parameters
+        ----------
+        low : int
+            The least outcome.
+        table : ndarray of int64, shape (k,)
+            Counts of it and of those that follow, zeros too.
+
+        Returns
+        -------
+        Tally
+
+        Examples
+        --------
+        >>> Tally.from_table(2, np.array([1, 0, 3]))
+        Tally.of({2: 1, 4: 3})
+        """
         (occurred,) = np.nonzero(table)
         return cls(occurred + low, table[occurred])
 
     @classmethod
     def sum(cls, parts: Iterable[Tally]) -> Tally:
-        """Merge any number of parts, none included."""
+        """Merge any number of parts, none included.
+
+        Parameters
+        ----------
+        parts : iterable of Tally
+
+        Returns
+        -------
+        Tally
+
+        Examples
+        --------
+        >>> Tally.sum([Tally.of({7: 2}), Tally.of({7: 1, 2: 1})])
+        Tally.of({2: 1, 7: 3})
+        """
         return reduce(cls.__add__, parts, cls.of({}))
 
     def __reduce__(self) -> tuple[type[Tally], tuple[Integers, Integers]]:
@@ -123,7 +162,12 @@ class Tally:
         return len(self.outcomes)
 
     def counter(self) -> Counter[int]:
-        """Return the same as a `collections.Counter` of plain integers, ascending."""
+        """Return the same as a `collections.Counter` of plain integers, ascending.
+
+        Returns
+        -------
+        collections.Counter
+        """
         return Counter(dict(zip(self.outcomes.tolist(), self.counts.tolist(), strict=True)))
 
 

@@ -19,7 +19,23 @@ DICE_FUNCTIONS: Final[tuple[DiceFunctionName, ...]] = get_args(DiceFunctionName)
 
 @dataclass(frozen=True)
 class Negate(Expression):
-    """A total with its sign changed; a constant carries its own sign."""
+    """A total with its sign changed; a constant carries its own sign.
+
+    Parameters
+    ----------
+    operand : Expression
+
+    Raises
+    ------
+    ParameterError
+        The operand is a constant, or no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact(Negate(dicesim.parse("1d2")))
+    PMF({-2: 1, -1: 1})
+    """
 
     operand: Expression
 
@@ -67,7 +83,23 @@ class _Combination(Expression):
 
 @dataclass(frozen=True)
 class Sum(_Combination):
-    """The sum of terms; a difference is the sum with a negated term."""
+    """The sum of terms; a difference is the sum with a negated term.
+
+    Parameters
+    ----------
+    terms : tuple of Expression
+
+    Raises
+    ------
+    ParameterError
+        There are fewer than two terms, or one is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> len(dicesim.parse("2d6+1d8-1").terms)
+    3
+    """
 
     @cached_property
     def bounds(self) -> tuple[int, int]:
@@ -78,7 +110,23 @@ class Sum(_Combination):
 
 @dataclass(frozen=True)
 class Product(_Combination):
-    """The product of terms."""
+    """The product of terms.
+
+    Parameters
+    ----------
+    terms : tuple of Expression
+
+    Raises
+    ------
+    ParameterError
+        There are fewer than two terms, or one is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> len(dicesim.parse("1d6*1d8*2").terms)
+    3
+    """
 
     @cached_property
     def bounds(self) -> tuple[int, int]:
@@ -92,7 +140,23 @@ class Product(_Combination):
 
 @dataclass(frozen=True)
 class Quotient(Expression):
-    """A quotient, rounded down; the divisor is never 0."""
+    """A quotient, rounded down; the divisor is never 0.
+
+    Parameters
+    ----------
+    dividend, divisor : Expression
+
+    Raises
+    ------
+    ParameterError
+        The divisor may be 0, or a part is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact("1d6//2")
+    PMF({0: 1, 1: 2, 2: 2, 3: 1})
+    """
 
     dividend: Expression
     divisor: Expression
@@ -138,7 +202,26 @@ def can_be_zero(expression: Expression) -> bool:
 
 @dataclass(frozen=True)
 class Comparison(Expression):
-    """1 where two totals compare as `operator` says, else 0."""
+    """1 where two totals compare as `operator` says, else 0.
+
+    Parameters
+    ----------
+    left, right : Expression
+        The totals.
+    operator : {"==", "!=", "<", "<=", ">", ">="}
+
+    Raises
+    ------
+    ParameterError
+        There is no such operator, or a side is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> tree = dicesim.parse("1d20+5>=15")
+    >>> tree.operator, dicesim.exact(tree)[1]
+    ('>=', Fraction(11, 20))
+    """
 
     left: Expression
     operator: str
@@ -166,7 +249,24 @@ class Comparison(Expression):
 
 @dataclass(frozen=True)
 class Function(Expression):
-    """A function of totals: ``max``, ``min``, ``abs`` or ``sign``."""
+    """A function of totals: ``max``, ``min``, ``abs`` or ``sign``.
+
+    Parameters
+    ----------
+    name : {"max", "min", "abs", "sign"}
+    arguments : tuple of Expression
+
+    Raises
+    ------
+    ParameterError
+        There is no such function, or it takes another number of arguments.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact("max(1d6, 1d6)")[6]
+    Fraction(11, 36)
+    """
 
     name: FunctionName
     arguments: tuple[Expression, ...]
@@ -204,7 +304,26 @@ class Function(Expression):
 
 @dataclass(frozen=True)
 class Conditional(Expression):
-    """One total where a condition is 1, another where it is 0."""
+    """One total where a condition is 1, another where it is 0.
+
+    Parameters
+    ----------
+    condition : Expression
+        A total that is 0 or 1.
+    then, otherwise : Expression
+        What is rolled for 1, and for 0.
+
+    Raises
+    ------
+    ParameterError
+        The condition can be other than 0 or 1, or a part is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.unparse(dicesim.parse("if(1d20>=15, 2d8, 0)").then)
+    '2d8'
+    """
 
     condition: Expression
     then: Expression
@@ -246,6 +365,23 @@ class DiceFunction(Expression):
     ``distinct`` is the number of different faces, ``largest_set`` the most dice that show one face,
     ``pairs`` the number of faces shown by exactly two dice, ``straight`` the longest run of
     consecutive faces.
+
+    Parameters
+    ----------
+    name : {"distinct", "largest_set", "pairs", "straight"}
+    pool : Dice or Name
+        The pool, or a name that stands for one.
+
+    Raises
+    ------
+    ParameterError
+        There is no such function, or the pool has no dice to look at.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact(dicesim.parse("largest_set(5d6)"))[5]
+    Fraction(1, 1296)
     """
 
     name: DiceFunctionName
@@ -293,6 +429,12 @@ class Name(Expression):
         Bounds of the number of dice, where functions of dice may look at them.
     totals : int or None, optional
         Upper bound of the number of different totals; None is any within the bounds.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> Name.of("a", dicesim.parse("2d6")).bounds
+    (2, 12)
     """
 
     name: str
@@ -303,7 +445,17 @@ class Name(Expression):
 
     @classmethod
     def of(cls, name: str, value: Expression) -> Name:
-        """Return the name as it stands for a value."""
+        """Return the name as it stands for a value.
+
+        Parameters
+        ----------
+        name : str
+        value : Expression
+
+        Returns
+        -------
+        Name
+        """
         return cls(name, *value.bounds, dice_of(value), value.outcomes)
 
     @property
@@ -341,6 +493,17 @@ class Let(Expression):
     definitions : tuple of (str, Expression)
         Each may use the names before it.
     body : Expression
+
+    Raises
+    ------
+    ParameterError
+        A name is defined twice, or stands for something else in the body.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact("a = 1d6; a*a")[36]
+    Fraction(1, 6)
     """
 
     definitions: tuple[tuple[str, Expression], ...]

@@ -84,6 +84,15 @@ class Check:
         Degrees of freedom of that: outcomes less one.
     effect_interval : tuple of float, or None
         Confidence interval of Cohen's w at 95 %; None where cells outnumber the trials.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> check = dicesim.run("2d6", n=10_000, rng=42).check
+    >>> check
+    <Check consistent: chi-square 14.37 on 10 dof, p = 0.157>
+    >>> check.alarm, check.pooled, len(check.cells)
+    (False, False, 11)
     """
 
     statistic: float | None
@@ -124,7 +133,12 @@ class Check:
         return self.dof < self.unpooled_dof
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "statistic": _finite(self.statistic),
             "dof": self.dof,

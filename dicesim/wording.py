@@ -61,6 +61,14 @@ _FUNCTIONS: Final = {
 def unparse(expression: Expression) -> str:
     """Write an expression in its canonical notation.
 
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> from dicesim.notation import parse
@@ -199,6 +207,14 @@ def _short(condition: Condition) -> str:
 def describe(expression: Expression) -> str:
     """Say in words what an expression rolls.
 
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> from dicesim.notation import parse
@@ -218,6 +234,14 @@ def caveats(expression: Expression) -> tuple[str, ...]:
     """Say what may not be what was meant.
 
     Explosions that their limit cuts short in more than 1 in 10**9 trials, and counts of all dice.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    tuple[str, ...]
 
     Examples
     --------
