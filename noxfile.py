@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests", "lint"]
@@ -54,7 +56,5 @@ def package(session: nox.Session) -> None:
 
 def _newest(folder: str, pattern: str) -> list[str]:
     """Return the file of this kind that was made last."""
-    from pathlib import Path
-
     made = sorted(Path(folder).glob(pattern), key=lambda path: path.stat().st_mtime)
     return [str(path) for path in made[-1:]]

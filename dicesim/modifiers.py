@@ -123,12 +123,7 @@ class _Selection(Modifier):
     number: int = 1
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse to keep none, or more than there are.
-
-        Returns
-        -------
-        Objection or None
-        """
+        """Refuse to keep none, or more than there are."""
         verb = type(self).__name__.lower()
         if self.number < 1:
             return Objection(f"at least 1 die to {verb}", "leave it out to keep all dice")
@@ -158,12 +153,7 @@ class Keep(_Selection):
     """
 
     def after(self, stage: Stage) -> Stage:
-        """No more dice than are kept.
-
-        Returns
-        -------
-        Stage
-        """
+        """No more dice than are kept."""
         most = min(stage.most, self.number)
         return stage._replace(fewest=min(stage.fewest, self.number), most=most)
 
@@ -184,12 +174,7 @@ class Drop(_Selection):
     """
 
     def after(self, stage: Stage) -> Stage:
-        """So many dice fewer.
-
-        Returns
-        -------
-        Stage
-        """
+        """So many dice fewer."""
         fewest = max(0, stage.fewest - self.number)
         return stage._replace(fewest=fewest, most=max(0, stage.most - self.number))
 
@@ -229,12 +214,7 @@ class Explode(Modifier):
     limit: int = EXPLOSION_LIMIT
 
     def after(self, stage: Stage) -> Stage:
-        """More dice, or higher ones.
-
-        Returns
-        -------
-        Stage
-        """
+        """More dice, or higher ones."""
         met, total = stage.die.weight(self.condition), stage.die.total
         low, high = stage.die.low, stage.die.high
         if self.kind == "compound":
@@ -256,12 +236,7 @@ class Explode(Modifier):
         )
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse what cannot happen, cannot end, or happens twice.
-
-        Returns
-        -------
-        Objection or None
-        """
+        """Refuse what cannot happen, cannot end, or happens twice."""
         if stage.exploded:
             return Objection("one explosion in each pool", "leave one of them out")
         if self.limit < 1:
@@ -294,12 +269,7 @@ class Reroll(Modifier):
     once: bool = False
 
     def after(self, stage: Stage) -> Stage:
-        """Any face, or any that does not meet the condition.
-
-        Returns
-        -------
-        Stage
-        """
+        """Any face, or any that does not meet the condition."""
         met, total = stage.die.weight(self.condition), stage.die.total
         return stage._replace(
             low=min(stage.low, stage.die.low),
@@ -311,12 +281,7 @@ class Reroll(Modifier):
         )
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse what cannot happen, or cannot end.
-
-        Returns
-        -------
-        Objection or None
-        """
+        """Refuse what cannot happen, or cannot end."""
         if not self.once and stage.die.weight(self.condition) == stage.die.total:
             return Objection(
                 "a condition that some face does not meet",
@@ -345,23 +310,13 @@ class Clamp(Modifier):
     value: int
 
     def after(self, stage: Stage) -> Stage:
-        """Within the bound.
-
-        Returns
-        -------
-        Stage
-        """
+        """Within the bound."""
         return stage._replace(
             low=self.clamped(stage.low), high=self.clamped(stage.high), changed=True
         )
 
     def objection(self, stage: Stage) -> Objection | None:  # noqa: ARG002
-        """Accept any bound.
-
-        Returns
-        -------
-        Objection or None
-        """
+        """Accept any bound."""
         return None
 
     def clamped(self, value: int) -> int:
@@ -401,21 +356,11 @@ class Count(Modifier):
     failure: Condition | None = None
 
     def after(self, stage: Stage) -> Stage:
-        """Every die counts 1, 0 or -1.
-
-        Returns
-        -------
-        Stage
-        """
+        """Every die counts 1, 0 or -1."""
         return stage._replace(low=0 if self.failure is None else -1, high=1)
 
     def objection(self, stage: Stage) -> Objection | None:
-        """Refuse what no die can meet.
-
-        Returns
-        -------
-        Objection or None
-        """
+        """Refuse what no die can meet."""
         objection = _impossible(stage, self.success, "the count would always be 0")
         if objection is None and self.failure is not None:
             objection = _impossible(stage, self.failure, "there would be no failures")
