@@ -42,7 +42,7 @@ def lint(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build source and wheel, install the wheel, and run the tests that the source has."""
     session.install("build")
-    out = session.create_tmp()
+    out = str(Path(session.create_tmp()).resolve())
     session.run("python", "-m", "build", "--outdir", out)
     session.chdir(out)
     (wheel,) = _newest(out, "*.whl")
