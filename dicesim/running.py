@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # most runs are not kept
 class Progress(NamedTuple):
     """How far a run has come.
 
-    Parameters
+    Attributes
     ----------
     done, requested : int
         Trials.

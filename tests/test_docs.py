@@ -81,7 +81,7 @@ def test_pictures_are_shown_drawn_and_described(tmp_path: Path) -> None:
         if len(words) > 20
     }
     there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/pictures").iterdir()}
-    runpy.run_path(str(ROOT / "docs" / "pictures.py"))["draw"](tmp_path)
+    runpy.run_path(str(ROOT / ".ci" / "pictures.py"))["draw"](tmp_path)
     drawn = {f"docs/pictures/{path.name}" for path in tmp_path.iterdir()}
     assert shown == there == drawn
 

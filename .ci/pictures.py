@@ -1,4 +1,4 @@
-"""Draw the pictures that the pages show: ``python docs/pictures.py``."""
+"""Draw the pictures that the pages show: ``python .ci/pictures.py``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import dicesim
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FOLDER = Path(__file__).parent / "pictures"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 PICTURES: dict[str, Callable[[], Axes]] = {
     "run.svg": lambda: dicesim.run("4d6kh3", n=5_000, rng=42).plot(),
     "compare.svg": lambda: dicesim.compare("2d6", "1d12").plot(),
