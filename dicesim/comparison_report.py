@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from dicesim.comparison import ComparedSide, RuleComparison
+from dicesim.compared_side import ComparedSide
+from dicesim.comparison import RuleComparison
 from dicesim.odds import LEVEL, ComparedFigure
 from dicesim.pmf import QUANTILES
 from dicesim.report import Column, counted, format_share, layout_table, wrap

@@ -9,7 +9,8 @@ from typing import Final, TypeAlias
 from dicesim.drawing import bins
 from dicesim.notation import parse
 from dicesim.outcome_tests import z_score
-from dicesim.recorded import JointTest, Margin, RecordedCheck
+from dicesim.recorded import RecordedCheck
+from dicesim.recorded_tests import JointTest, Margin
 from dicesim.report import (
     Column,
     check_lines,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dicesim.arithmetic import Negate, Product, Quotient, Sum
 from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
 from dicesim.expression import Constant, Expression, unknown, walk
@@ -19,18 +20,7 @@ from dicesim.modifiers import (
     Modifier,
     Reroll,
 )
-from dicesim.totals import (
-    Comparison,
-    Conditional,
-    DiceFunction,
-    Function,
-    Let,
-    Name,
-    Negate,
-    Product,
-    Quotient,
-    Sum,
-)
+from dicesim.totals import Comparison, Conditional, DiceFunction, Function, Let, Name
 
 # Limits of explosions are told of where they hold with more than this probability.
 _LEAST_CUT: Final = 1e-9
