@@ -29,7 +29,7 @@ from .options import (
     Workers,
     one_of,
 )
-from .results import Form, carry_through, json_text, plot_file
+from .results import Form, carry_through, json_text, plot_file, save_picture
 from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
@@ -214,7 +214,7 @@ def exact(
     if picture is not None:
         ax = pmf.plot()
         ax.set_title(f"{dicesim.unparse(tree)}: {ax.get_title()}")
-        picture.save(ax)
+        save_picture(picture, ax)
 
 
 @app.command()

@@ -15,7 +15,7 @@ import dicesim
 from . import terminal
 from .numbers import limits_from
 from .options import All, Json, Limit, Plot, Quiet, one_of
-from .results import plot_file
+from .results import plot_file, save_picture
 
 
 def check(
@@ -73,7 +73,7 @@ def check(
             )
         )
     if picture is not None:
-        picture.save(result.plot())
+        save_picture(picture, result.plot())
     raise typer.Exit(1 if result.alarm else 0)
 
 

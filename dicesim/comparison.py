@@ -293,7 +293,8 @@ class RuleComparison:
         title = f"A: {self.a.label}; B: {self.b.label}; independently rolled"
         labels, a, b = zip(*self.bins(), strict=True)
         picture = svg_histogram(labels, a, b, title=title)
-        return f"<div><p>{escape(title)}</p>{picture}<p>{escape(self.summary)}</p></div>"
+        words = f"<p>bars: A, lines: B</p><p>{escape(self.summary)}</p>"
+        return f"<div><p>{escape(title)}</p>{picture}{words}</div>"
 
 
 def _surely_less(one: ComparedFigure, other: ComparedFigure) -> bool:

@@ -272,10 +272,11 @@ class Result(Findings):
             None if self.pmf is None else [sum(weights[row]) / self.pmf.total for _, row in rows],
             title=title,
         )
+        key = "bars: observed" if self.pmf is None else f"bars: observed, lines: {self.law}"
         verdict = f"no check: {self.check_unavailable}"
         if self.check:
             verdict = f"{self.check.verdict}: {self.check.explanation}"
-        return f"<div><p>{escape(title)}</p>{picture}<p>{escape(verdict)}</p></div>"
+        return f"<div><p>{escape(title)}</p>{picture}<p>{key}</p><p>{escape(verdict)}</p></div>"
 
 
 def versions() -> dict[str, str]:

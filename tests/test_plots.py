@@ -253,3 +253,40 @@ def test_without_matplotlib_one_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(dicesim.ParameterError, match=r"pip install 'dicesim\[plot\]'"):
         RESULT.plot()
+
+
+# Presses Ctrl-C while the picture is written.
+PRESSED = """
+import os, signal, sys
+from matplotlib.figure import Figure
+from dicesim_cli.__main__ import main
+write = Figure.savefig
+def pressed(figure, draft, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    write(figure, draft, **options)
+Figure.savefig = pressed
+sys.argv = {arguments}
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["exact", "2d6"],
+        ["compare", "2d6", "1d12"],
+        ["check", "rolls.txt", "--against", "1d6"],
+        ["run", "2d6", "--n", "10"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_ctrl_c_leaves_no_half_of_a_picture(arguments: list[str], tmp_path: Path) -> None:
+    """What is begun is written to its end."""
+    (tmp_path / "rolls.txt").write_text("1\n2\n6\n")
+    code = PRESSED.format(arguments=["dicesim", *arguments, "--plot", "a.pdf"])
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, b"")
+    assert {path.name for path in tmp_path.iterdir()} == {"rolls.txt", "a.pdf"}
+    assert (tmp_path / "a.pdf").read_bytes().rstrip().endswith(b"%%EOF")
