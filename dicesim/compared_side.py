@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dicesim.caching import cached_property
 from dicesim.odds import ComparedFigure, Shares, mean_figure
-from dicesim.pmf import PMF, QUANTILES
+from dicesim.pmf import PMF
+from dicesim.quantiles import QUANTILES
 from dicesim.result import Result
 
 if TYPE_CHECKING:  # an extra

@@ -8,7 +8,7 @@ from typing import Final
 from dicesim.compared_side import ComparedSide
 from dicesim.comparison import RuleComparison
 from dicesim.odds import LEVEL, ComparedFigure
-from dicesim.pmf import QUANTILES
+from dicesim.quantiles import QUANTILES
 from dicesim.report import Column, counted, format_share, layout_table, wrap
 
 _LONGEST_FRACTION: Final = 24

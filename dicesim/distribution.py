@@ -31,9 +31,10 @@ from dicesim.errors import ExactUnavailable
 from dicesim.expression import Constant, Expression, check_limits, unknown, walk
 from dicesim.faces import Die
 from dicesim.joint import StatisticName
+from dicesim.law import MAX_PAIRS
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
-from dicesim.pmf import MAX_PAIRS, PMF
+from dicesim.pmf import PMF
 from dicesim.pool_law import group_law, pool_law, pool_states
 from dicesim.totals import Comparison, Conditional, DiceFunction, Function, Let, Name
 

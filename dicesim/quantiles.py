@@ -6,8 +6,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 from numbers import Real
+from typing import Final
 
 from dicesim.errors import ParameterError
+
+# Those that are shown of every law.
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Fraction) -> int:

@@ -11,7 +11,8 @@ from dicesim.drawing import bar, bins
 from dicesim.expression import Expression
 from dicesim.findings import Findings
 from dicesim.outcome_tests import adjusted_p_values, z_score
-from dicesim.pmf import PMF, QUANTILES
+from dicesim.pmf import PMF
+from dicesim.quantiles import QUANTILES
 from dicesim.sampling import Roll
 from dicesim.validation import Check
 from dicesim.wording import describe, unparse

@@ -31,6 +31,7 @@ ORDER = [
     "plotting",
     "quantiles",
     "kronecker",
+    "law",
     "pmf",
     "tally",
     "chi_square",
