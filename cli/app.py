@@ -22,6 +22,7 @@ from .options import (
     Limit,
     Plot,
     Quiet,
+    Scheduler,
     Seed,
     StartMethod,
     Strict,
@@ -113,6 +114,7 @@ def run(
     executor: Annotated[dicesim.ExecutorName, typer.Option(help="What runs the batches.")] = "auto",
     workers: Workers = None,
     start_method: StartMethod = None,
+    scheduler: Scheduler = None,
     aggregation: Annotated[
         dicesim.Aggregation, typer.Option(help="How totals are counted.")
     ] = "bincount",
@@ -162,6 +164,7 @@ def run(
             executor=executor,
             workers=optional("--workers", workers),
             start_method=start_method,
+            scheduler=scheduler,
             aggregation=aggregation,
             batch_size=optional("--batch-size", batch_size),
             bit_generator=bit_generator,

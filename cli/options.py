@@ -19,6 +19,13 @@ Workers = Annotated[
 StartMethod = Annotated[
     dicesim.StartMethod | None, typer.Option(help="How worker processes are started.")
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Scheduler of the executor dask.  [default: one is started here, with its workers]",
+    ),
+]
 Trace = Annotated[bool, typer.Option("--trace", help="Tell on stderr where each batch was rolled.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 if the check raises the alarm.")
@@ -33,7 +40,8 @@ Limit = Annotated[
     typer.Option(
         metavar="NAME=N",
         help="Raise a limit: price (dice a trial), work (dice in all), outcomes, table_bytes, "
-        "workers, batch_size, batches or rolls (dice shown); may be repeated.",
+        "workers, batch_size, batches, rolls (dice shown) or worker_wait (seconds without any); "
+        "may be repeated.",
     ),
 ]
 

@@ -10,7 +10,19 @@ import dicesim
 
 from . import terminal
 from .numbers import limits_from, optional
-from .options import All, Csv, Json, Limit, Plot, Quiet, StartMethod, Strict, Trace, Workers
+from .options import (
+    All,
+    Csv,
+    Json,
+    Limit,
+    Plot,
+    Quiet,
+    Scheduler,
+    StartMethod,
+    Strict,
+    Trace,
+    Workers,
+)
 from .results import Form, carry_through, json_text
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="As given to dicesim run --checkpoint.")]
@@ -24,6 +36,7 @@ def resume(
     ] = None,
     workers: Workers = None,
     start_method: StartMethod = None,
+    scheduler: Scheduler = None,
     as_json: Json = False,
     as_csv: Csv = False,
     quiet: Quiet = False,
@@ -41,6 +54,7 @@ def resume(
             executor=executor,
             workers=optional("--workers", workers),
             start_method=start_method,
+            scheduler=scheduler,
             progress=notes.progress,
             trace=notes.trace if trace else None,
             cancel=interrupt,

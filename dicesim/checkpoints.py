@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dicesim.errors import ExecutionError, ParameterError, StoreError
-from dicesim.plan import Plan
-from dicesim.result import versions
+from dicesim.plan import Plan, stream_versions
 from dicesim.store import Store, StoredRun
 from dicesim.tally import Tally
 
@@ -93,7 +92,7 @@ def check_versions(path: Path, stored: StoredRun) -> None:
     StoreError
         It was begun with another dicesim or numpy.
     """
-    here = versions()
+    here = stream_versions()
     for name, version in stored.versions.items():
         if here[name] != version:
             raise StoreError(

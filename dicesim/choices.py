@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 from dicesim.errors import ParameterError
 
 Method = Literal["roll", "multinomial"]
-ExecutorName = Literal["auto", "serial", "threads", "process", "pool"]
+ExecutorName = Literal["auto", "serial", "threads", "process", "pool", "dask"]
 StartMethod = Literal["fork", "forkserver", "spawn"]
 Aggregation = Literal["bincount", "counter", "groupby", "shared"]
 BitGeneratorName = Literal["SFC64", "PCG64DXSM", "Philox", "MT19937"]

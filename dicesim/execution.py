@@ -8,10 +8,13 @@ doubled, three tries at most) is kept in the schedule, once for all executors.
 
 from __future__ import annotations
 
+import math
 import os
+import platform
 import threading
+import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
@@ -20,7 +23,7 @@ from dicesim.choices import Aggregation, StartMethod
 from dicesim.errors import DicesimError, ExecutionError
 from dicesim.limits import Limits
 from dicesim.model import Model
-from dicesim.plan import Batch, Plan
+from dicesim.plan import Batch, Plan, stream_versions
 from dicesim.pmf import PMF
 from dicesim.roller import Roller
 from dicesim.tally import AGGREGATORS, Tally
@@ -36,6 +39,8 @@ TASKS_PER_WORKER: Final = 3
 # A task holds so many trials or batches at most (a batch costs some 40 µs beside its trials).
 _TASK_TRIALS: Final = 2**16
 _TASK_BATCHES: Final = 256
+# How many times as large as the last one a task may be where they are sized by what they take.
+_GROWTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,15 @@ class BatchRecord:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a task brought: a tally, unless the shared counters have it, and where it was rolled."""
+    """What a task brought: a tally, unless the shared counters have it, and how long it took.
+
+    Where each batch was rolled comes along if that was asked for.
+    """
 
     task: Task
     tally: Tally | None = None
     records: tuple[BatchRecord, ...] = ()
+    seconds: float = 0.0
 
 
 class Counters(Protocol):
@@ -114,6 +123,8 @@ class Job:
     pmf: PMF | None = None
     counters: Counters | None = None
     limits: Limits = field(default_factory=Limits)
+    traced: bool = True
+    versions: Mapping[str, str] = field(default_factory=stream_versions)
 
 
 def run_task(job: Job, task: Task) -> Outcome:
@@ -122,8 +133,11 @@ def run_task(job: Job, task: Task) -> Outcome:
     Raises
     ------
     ExecutionError
-        Something went wrong inside a batch; the message names it.
+        Something went wrong inside a batch; the message names it. Or this worker has other versions
+        than the run was begun with.
     """
+    _check_versions(job)
+    start = time.perf_counter()
     records = []
     tally = Tally.of({})
     for index in task.batches:
@@ -140,8 +154,22 @@ def run_task(job: Job, task: Task) -> Outcome:
             tally += counted
         else:
             job.counters.add(index, counted)
-        records.append(_record(batch))
-    return Outcome(task, None if job.counters else tally, tuple(records))
+        if job.traced:
+            records.append(_record(batch))
+    seconds = time.perf_counter() - start
+    return Outcome(task, None if job.counters else tally, tuple(records), seconds)
+
+
+def _check_versions(job: Job) -> None:
+    """Refuse to roll where the same stream may bring other dice."""
+    here = stream_versions()
+    for name, version in job.versions.items():
+        if here[name] != version:
+            raise ExecutionError(
+                f"a worker on {platform.node()} has {name} {here[name]}, and the run was begun "
+                f"with {version}, whose random numbers may be others; install {name}=={version} "
+                "there"
+            )
 
 
 def _record(batch: Batch) -> BatchRecord:
@@ -193,7 +221,9 @@ class Schedule:
         self._size = task_size or max(
             1, min(_TASK_TRIALS // plan.batch_size, plan.batches // window, _TASK_BATCHES)
         )
-        self._reach = window * self._size
+        self._window = window
+        self._task_seconds: Callable[[float], float] | None = None
+        self._fixed = task_size is not None
         self._end = plan.batches
         self._next = self._fresh = first
         self._again: deque[Task] = deque()
@@ -211,11 +241,25 @@ class Schedule:
         """Tasks that were taken and are not done."""
         return list(self._flying.values())
 
+    def fit(self, window: int, task_seconds: Callable[[float], float]) -> None:
+        """Have so many tasks at once from now on, and size them by the time that they take.
+
+        The first tasks are small, for how long a batch takes is known from those that are done.
+
+        Parameters
+        ----------
+        window : int
+        task_seconds : callable
+            How long a task should take, where all that is left takes one worker so many seconds.
+        """
+        self._window = window
+        self._task_seconds = None if self._fixed else task_seconds
+
     def take(self) -> Task | None:
         """Return the next task to submit, or None where there is none for now."""
         if self._again:
             task = self._again.popleft()
-        elif self._fresh < min(self._end, self._next + self._reach):
+        elif self._fresh < min(self._end, self._next + self._window * self._size):
             task = Task(range(self._fresh, min(self._fresh + self._size, self._end)))
             self._fresh = task.batches.stop
         else:
@@ -228,6 +272,15 @@ class Schedule:
         if self._flying.get(outcome.task.index) == outcome.task:
             del self._flying[outcome.task.index]
             self._held[outcome.task.index] = outcome
+            self._resize(outcome)
+
+    def _resize(self, outcome: Outcome) -> None:
+        if self._task_seconds is None or outcome.seconds <= 0:
+            return
+        batches = len(outcome.task.batches)
+        each = outcome.seconds / batches
+        wanted = self._task_seconds(each * (self._end - self._fresh))
+        self._size = min(math.ceil(wanted / each), _GROWTH * batches)
 
     def lost(self, task: Task, *, blamed: bool) -> None:
         """Have a task run again whose worker died; `blamed` counts the try.

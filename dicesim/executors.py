@@ -6,7 +6,7 @@ import concurrent.futures
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, require_choice
 from dicesim.errors import ParameterError
@@ -29,8 +29,19 @@ _OBJECT: Final = 25
 # What a trial of a model is taken to cost, in words; those of the examples cost 5 to 200.
 _MODEL: Final = 40
 
+
+class HandsOut(Protocol):
+    """Anything that hands out an executor, such as a client of Dask."""
+
+    def get_executor(self) -> concurrent.futures.Executor:
+        """Return an executor that stays with the one who handed it out."""
+
+
 ExecutorLike = (
-    ExecutorName | concurrent.futures.Executor | Callable[[], concurrent.futures.Executor]
+    ExecutorName
+    | concurrent.futures.Executor
+    | HandsOut
+    | Callable[[], concurrent.futures.Executor]
 )
 
 
@@ -46,6 +57,7 @@ class RunOptions:
     of: str | None
     limits: Limits
     expect: PMF | None = None
+    scheduler: str | None = None
 
 
 def choose_executor(
@@ -55,6 +67,7 @@ def choose_executor(
     start_method: StartMethod | None,
     aggregation: Aggregation,
     limits: Limits,
+    scheduler: str | None = None,
 ) -> Executor:
     """Check what was asked for, and make what runs the tasks.
 
@@ -68,6 +81,8 @@ def choose_executor(
     if workers is not None:
         workers = whole_number("workers", workers)
         limits.check("workers", workers, "{} workers would be started")
+    if scheduler is not None or executor == "dask":
+        return _dask(plan, executor, workers, limits, scheduler)
     words = _cost(plan, aggregation)
     cheap = workers is None and words <= min(_WORTH_WORKERS.values())
     if start_method is None and (executor == "serial" or (executor == "auto" and cheap)):
@@ -90,11 +105,19 @@ def _with_workers(
     from dicesim.workers import obstacle, settle_start_method
 
     method = settle_start_method(start_method)
+    if not isinstance(executor, (str, concurrent.futures.Executor)) and hasattr(
+        executor, "get_executor"
+    ):
+        from dicesim.distributed import executor_of
+
+        return executor_of(executor, workers, limits.worker_wait)
     if isinstance(executor, concurrent.futures.Executor):
         handed_in = executor
-        return FuturesExecutor(type(executor).__name__, lambda: handed_in, workers, owned=False)
+        slots = workers or _size(executor) or processors()
+        name = type(executor).__name__
+        return FuturesExecutor(name, lambda: handed_in, workers, owned=False, slots=slots)
     if callable(executor):
-        return FuturesExecutor("futures", executor, workers)
+        return FuturesExecutor("futures", executor, workers, slots=workers or processors())
     require_choice("executor", executor, EXECUTORS)
     number = min(workers or min(processors(), limits.workers), plan.batches)
     if executor == "auto":
@@ -105,7 +128,7 @@ def _with_workers(
         return SerialExecutor()
     if executor == "threads":
         return FuturesExecutor(
-            "threads", lambda: concurrent.futures.ThreadPoolExecutor(number), number
+            "threads", lambda: concurrent.futures.ThreadPoolExecutor(number), number, slots=number
         )
     if reason := obstacle(method):
         raise ParameterError(
@@ -116,6 +139,36 @@ def _with_workers(
         raise ParameterError(unfindable(plan.model), parameter="executor")
     kind = ProcessExecutor if executor == "process" else PoolExecutor
     return kind(number, method)
+
+
+def _dask(
+    plan: Plan, executor: ExecutorLike, workers: int | None, limits: Limits, scheduler: str | None
+) -> Executor:
+    from dicesim.distributed import DaskExecutor
+
+    if executor != "dask":
+        raise ParameterError(
+            "scheduler: it is that of Dask; choose the executor dask with it", parameter="scheduler"
+        )
+    if scheduler is not None and workers is not None:
+        raise ParameterError(
+            "workers: a scheduler has its own; leave them out, or leave out the scheduler and have "
+            "workers started here",
+            parameter="workers",
+        )
+    if plan.model is not None and _stays(plan):
+        raise ParameterError(unfindable(plan.model), parameter="executor")
+    number = None if scheduler else min(workers or processors(), limits.workers)
+    return DaskExecutor.named(scheduler, number, limits.worker_wait)
+
+
+def _size(executor: concurrent.futures.Executor) -> int | None:
+    """Tell how many workers an executor has, as several kinds of them do."""
+    for name in ("num_workers", "_max_workers"):
+        number = getattr(executor, name, None)
+        if isinstance(number, int) and number > 0:
+            return number
+    return None
 
 
 def _stays(plan: Plan) -> bool:
@@ -172,9 +225,9 @@ def check_aggregation(plan: Plan, aggregation: Aggregation, executor: ExecutorLi
             "for each; choose bincount",
             parameter="aggregation",
         )
-    if aggregation == "shared" and not isinstance(executor, str):
+    if aggregation == "shared" and (not isinstance(executor, str) or executor == "dask"):
         raise ParameterError(
-            "aggregation: shared counters cannot be sent to an executor that was handed in; choose "
-            "bincount, or one of the named executors",
+            "aggregation: shared counters cannot be sent to an executor that was handed in, or to "
+            "a cluster; choose bincount, or an executor of this machine",
             parameter="aggregation",
         )

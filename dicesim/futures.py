@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
+    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
+    ThreadPoolExecutor,
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
@@ -18,9 +21,20 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any, ClassVar, Final
 
+from dicesim._version import __version__
 from dicesim.choices import StartMethod
-from dicesim.errors import ExecutionError, ParameterError
-from dicesim.execution import TICK, TRIES, Job, Outcome, Outcomes, Schedule, Task, run_task
+from dicesim.errors import DicesimError, ExecutionError, ParameterError
+from dicesim.execution import (
+    TASKS_PER_WORKER,
+    TICK,
+    TRIES,
+    Job,
+    Outcome,
+    Outcomes,
+    Schedule,
+    Task,
+    run_task,
+)
 from dicesim.guard import UNGUARDED
 from dicesim.workers import (
     KILLED_AT_START,
@@ -36,6 +50,10 @@ Flying = dict[Future[Outcome], Task]
 
 # How long an executor may take to notice that a worker has died, or to shut down, in seconds.
 _PATIENCE: Final = 2.0
+# What a task costs the one scheduler of a cluster, in seconds (measured for Dask: 3 ms), and how
+# long a task should take at least.
+_SCHEDULER_SECONDS: Final = 0.004
+_LEAST_SECONDS: Final = 0.5
 
 
 @dataclass
@@ -52,12 +70,15 @@ class FuturesExecutor:
     owned : bool
         Whether the pool is ours to shut down, and to make anew when it breaks. What was handed in
         is the caller's, and is left as it is.
+    slots : int
+        How many tasks it is taken to run at once.
     """
 
     name: str
     make: Callable[[], Executor]
     workers: int | None = None
     owned: bool = True
+    slots: int = 1
     start_method: ClassVar[StartMethod | None] = None
 
     def outcomes(self, job: Job, schedule: Schedule) -> Outcomes:
@@ -68,6 +89,8 @@ class FuturesExecutor:
         try:
             while not schedule.finished:
                 try:
+                    if pool.remote:
+                        self._fit(schedule)
                     self._submit(pool, job, schedule, flying)
                     self._collect(pool, schedule, flying)
                 except BrokenExecutor as error:
@@ -86,6 +109,10 @@ class FuturesExecutor:
             else:
                 for future in flying:
                     future.cancel()
+
+    def _fit(self, schedule: Schedule) -> None:
+        """Have tasks so large that they are worth their way to other machines."""
+        schedule.fit(2 * TASKS_PER_WORKER * self.slots, lambda left: task_seconds(self.slots, left))
 
     def _make(self) -> _Pool:
         try:
@@ -110,8 +137,10 @@ class FuturesExecutor:
         return _Pool(executor, self.owned)
 
     def _submit(self, pool: _Pool, job: Job, schedule: Schedule, flying: Flying) -> None:
-        """Keep the window full; a task under suspicion flies alone, so that guilt is certain."""
+        """Keep the workers busy; a task under suspicion flies alone, so that guilt is certain."""
         while not any(schedule.suspected(task) for task in flying.values()):
+            if len(flying) >= TASKS_PER_WORKER * self.slots:
+                return
             task = schedule.take()
             if task is None:
                 return
@@ -126,13 +155,29 @@ class FuturesExecutor:
             except (RuntimeError, OSError) as error:
                 raise ExecutionError(f"the executor takes no tasks: {error}") from error
 
-    @staticmethod
-    def _collect(pool: _Pool, schedule: Schedule, flying: Flying) -> None:
+    def _collect(self, pool: _Pool, schedule: Schedule, flying: Flying) -> None:
+        if not flying:
+            time.sleep(TICK)
         done, _ = wait(flying, timeout=TICK, return_when=FIRST_COMPLETED)
         for future in done:
-            schedule.done(future.result())
+            try:
+                schedule.done(future.result())
+            except (DicesimError, BrokenExecutor):
+                raise
+            except Exception as error:
+                raise ExecutionError(self._failure(error, flying[future])) from error
             del flying[future]
         pool.check(came=bool(done))
+
+    def _failure(self, error: Exception, task: Task) -> str:
+        """Say that a task came to nothing, for a reason that lies outside of it."""
+        batches = f"batches {task.index} to {task.batches.stop - 1}"
+        if isinstance(error, CancelledError):
+            return f"{self.name} has cancelled {batches}: it was shut down, or its scheduler died"
+        hint = ""
+        if isinstance(error, (ImportError, AttributeError)):
+            hint = f"; install dicesim=={__version__} wherever workers run"
+        return f"{self.name} could not run {batches}: {type(error).__name__}: {error}{hint}"
 
     @staticmethod
     def _settle(schedule: Schedule, flying: Flying) -> None:
@@ -157,6 +202,28 @@ class FuturesExecutor:
         )
 
 
+def task_seconds(workers: int, left: float) -> float:
+    """How long a task should take on a cluster.
+
+    So long that the scheduler, to which all workers come in turn, is idle half of the time. Where
+    little is left to do, less: ``n`` tasks keep the scheduler busy for n times what one costs it,
+    and the last of them takes its own time, which is soonest over for the square root.
+
+    Parameters
+    ----------
+    workers : int
+    left : float
+        Seconds that one worker would take for all that is left.
+
+    Examples
+    --------
+    >>> task_seconds(10, 1e6), task_seconds(1000, 1e6), task_seconds(1000, 1000)
+    (0.5, 8.0, 2.0)
+    """
+    longest = min(2 * _SCHEDULER_SECONDS * workers, math.sqrt(_SCHEDULER_SECONDS * left))
+    return max(_LEAST_SECONDS, longest)
+
+
 class _Pool:
     """An executor and, if it is a `ProcessPoolExecutor`, its processes.
 
@@ -172,6 +239,7 @@ class _Pool:
         self._deaf_since: float | None = None
         self._unguarded = False
         self._inside: Any = executor if isinstance(executor, ProcessPoolExecutor) else None
+        self.remote = not isinstance(executor, (ProcessPoolExecutor, ThreadPoolExecutor))
         if self._inside and owned:
             before = self._inside._initializer, self._inside._initargs
             self._inside._initializer, self._inside._initargs = _enlist, before
@@ -217,7 +285,11 @@ class _Pool:
                 queues[1]._writer.close()  # our own end; the manager may wait for half a message
         options = {"wait": True, "cancel_futures": True}
         closing = threading.Thread(target=self._executor.shutdown, kwargs=options, daemon=True)
-        closing.start()
+        try:
+            closing.start()
+        except RuntimeError:  # the system has no more threads: not even one to wait in
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            return
         closing.join(_PATIENCE)
         if closing.is_alive() and queues:
             self._kill(processes)

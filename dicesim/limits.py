@@ -29,6 +29,8 @@ class Limits:
         Batches in one run, where their size is named.
     rolls : int
         Dice that are kept with their faces.
+    worker_wait : int
+        Seconds that a cluster may be without any worker.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Limits:
     batch_size: int = 2**26
     batches: int = 2**20
     rolls: int = 100_000
+    worker_wait: int = 30
 
     def __post_init__(self) -> None:
         for field in fields(self):

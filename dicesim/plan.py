@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from dicesim._version import __version__
 from dicesim.choices import (
     BIT_GENERATORS,
     METHODS,
@@ -386,3 +387,14 @@ def _batch_size(price: int, n: int, method: Method) -> int:
         return size
     affordable = max(_BATCH_DICE // price, 1)
     return min(size, _GREATEST_BATCH, affordable)
+
+
+def stream_versions() -> dict[str, str]:
+    """Versions that the counts depend on.
+
+    Examples
+    --------
+    >>> sorted(stream_versions())
+    ['dicesim', 'numpy']
+    """
+    return {"dicesim": __version__, "numpy": np.__version__}

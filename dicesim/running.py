@@ -106,7 +106,8 @@ class Running:
         task_size = 1 if counters or plan.until else None
         schedule = Schedule(plan, window, task_size=task_size, first=self._batches)
         pmf = self.draft.pmf if plan.method == "multinomial" else None
-        job = Job(plan, self.draft.aggregation, pmf, counters, self.limits)
+        traced = self.trace is not None
+        job = Job(plan, self.draft.aggregation, pmf, counters, self.limits, traced)
         failure = None
         try:
             try:
@@ -119,6 +120,7 @@ class Running:
         result = replace(
             self.draft,
             tally=counters.tally() if counters else self._tally,
+            workers=self.team.workers,
             elapsed_seconds=self._elapsed,
         )
         if failure is not None:

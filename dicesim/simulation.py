@@ -62,6 +62,7 @@ def run(
     executor: ExecutorLike = "auto",
     workers: int | None = None,
     start_method: StartMethod | None = None,
+    scheduler: str | None = None,
     aggregation: Aggregation = "bincount",
     batch_size: int | None = None,
     bit_generator: BitGeneratorName = "SFC64",
@@ -94,13 +95,16 @@ def run(
     method : {"roll", "multinomial"}, optional
         ``roll`` rolls every die; ``multinomial`` draws the counts of a batch from the exact
         distribution in one step.
-    executor : str, concurrent.futures.Executor, or callable, optional
-        ``auto``, ``serial``, ``threads``, ``process`` or ``pool``; an executor, which is left
-        open; or a function that makes one, which is closed, and made anew if it breaks.
+    executor : str, concurrent.futures.Executor, client or callable, optional
+        ``auto``, ``serial``, ``threads``, ``process``, ``pool`` or ``dask``; an executor, or a
+        client of a cluster that hands one out, which are left open; or a function that makes one,
+        which is closed, and made anew if it breaks.
     workers : int, optional
         Number of workers; by default one for each processor.
     start_method : {"fork", "forkserver", "spawn"}, optional
         How processes are started.
+    scheduler : str, optional
+        Address of the scheduler, for the executor dask; by default one is started here.
     aggregation : {"bincount", "counter", "groupby", "shared"}, optional
         How totals are counted; ``shared`` uses counters behind a lock.
     batch_size : int, optional
@@ -184,6 +188,7 @@ def run(
         executor=executor,
         workers=workers,
         start_method=start_method,
+        scheduler=scheduler,
         aggregation=aggregation,
         alpha=alpha,
         of=None if asked is None else str(asked),
@@ -201,6 +206,7 @@ def resume(
     executor: ExecutorLike | None = None,
     workers: int | None = None,
     start_method: StartMethod | None = None,
+    scheduler: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     trace: Callable[[BatchRecord], None] | None = None,
     cancel: Cancel | None = None,
@@ -214,7 +220,7 @@ def resume(
     ----------
     path : str or path-like
         The file; of several runs in it, the one that is unfinished, or else the last.
-    executor, workers, start_method : optional
+    executor, workers, start_method, scheduler : optional
         In place of those it was begun with; the counts do not depend on them. Where an executor was
         handed in, it has to be so again, or the run goes on with ``auto``.
     progress, trace, cancel : optional
@@ -258,6 +264,7 @@ def resume(
         executor=executor or stored.options.executor,
         workers=workers or stored.options.workers,
         start_method=start_method or stored.options.start_method,
+        scheduler=scheduler or (None if executor else stored.options.scheduler),
         limits=stored.options.limits.raised_to(limits or stored.options.limits),
     )
     draft, team = _draft(stored.plan, options)
@@ -283,7 +290,13 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
     """Choose who rolls, and return all of the result but counts and time."""
     workers, start_method, limits = options.workers, options.start_method, options.limits
     team = choose_executor(
-        plan, options.executor, workers, start_method, options.aggregation, limits
+        plan,
+        options.executor,
+        workers,
+        start_method,
+        options.aggregation,
+        limits,
+        options.scheduler,
     )
     pmf, reason = _exact_or_reason(plan, limits)
     if options.expect is not None:

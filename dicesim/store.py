@@ -28,9 +28,8 @@ from dicesim.database import MARKS, connect, damaged, explained, filled, looking
 from dicesim.errors import ExecutionError, StoreError
 from dicesim.executors import RunOptions
 from dicesim.limits import Limits
-from dicesim.plan import Plan
+from dicesim.plan import Plan, stream_versions
 from dicesim.pmf_files import pmf_from_hexadecimal, pmf_to_hexadecimal
-from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 
 _TABLE: Final = """
@@ -240,7 +239,7 @@ class Store:
             {
                 "plan": plan.to_dict(),
                 "options": _options_to_dict(options),
-                "versions": {name: versions()[name] for name in ("dicesim", "numpy")},
+                "versions": stream_versions(),
             }
         )
         row = (_now().isoformat(), question, 0, 0.0, b"", b"")

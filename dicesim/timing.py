@@ -185,7 +185,7 @@ class _Session:
                 executor == chosen[aggregation],
             )
             for aggregation, executor in product(AGGREGATIONS, EXECUTORS)
-            if executor != "auto"
+            if executor not in ("auto", "dask")
         }
 
     def _choose(self, aggregation: Aggregation, n: int) -> str:

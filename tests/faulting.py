@@ -137,6 +137,10 @@ class Command:
         try:
             out, err = self.process.communicate(timeout=patience)
             wait_for_group(self.process.pid)
+        except subprocess.TimeoutExpired:
+            kill(of_group(self.process.pid))
+            self.process.communicate()
+            raise
         finally:
             kill(of_group(self.process.pid))
         return self.process.returncode, out, err

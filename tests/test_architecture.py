@@ -75,6 +75,7 @@ ORDER = [
     "shared",
     "workers",
     "futures",
+    "distributed",
     "processes",
     "pool",
     "executors",

@@ -15,6 +15,7 @@ import pytest
 
 import dicesim
 from dicesim import Progress, checkpoints, store
+from dicesim.plan import stream_versions
 from tests.conftest import CommandLine
 from tests.storing import BATCH, N, run, saving_at_once, stop_at, unfinished, whole
 
@@ -141,7 +142,9 @@ def test_threads_do_not_share_a_store(tmp_path: Path) -> None:
 def test_another_version_is_refused(unfinished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half the trials of one numpy and half of another would be no run of either."""
     content = unfinished.read_bytes()
-    monkeypatch.setattr(checkpoints, "versions", lambda: dicesim.versions() | {"numpy": "9.9"})
+    monkeypatch.setattr(
+        checkpoints, "stream_versions", lambda: stream_versions() | {"numpy": "9.9"}
+    )
     with pytest.raises(dicesim.StoreError, match=r"this is numpy 9\.9, .* install numpy=="):
         dicesim.resume(unfinished)
     assert unfinished.read_bytes() == content

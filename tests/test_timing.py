@@ -20,7 +20,7 @@ from tests.conftest import CommandLine
 from tests.test_architecture import modules_after
 
 IN_CLASS = ["one Process per roll", "random.randint loop", "textbook numpy"]
-EXECUTORS = [name for name in dicesim.EXECUTORS if name != "auto"]
+EXECUTORS = [name for name in dicesim.EXECUTORS if name not in ("auto", "dask")]
 WAYS = list(itertools.product(dicesim.AGGREGATIONS, EXECUTORS))
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX terminals and signals")
 
