@@ -20,6 +20,7 @@ from .options import (
     Csv,
     Json,
     Limit,
+    Plot,
     Quiet,
     Scheduler,
     Seed,
@@ -29,7 +30,7 @@ from .options import (
     Workers,
     one_of,
 )
-from .results import Form, carry_through, json_text
+from .results import Form, carry_through, json_text, plot_file, save_picture
 from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
@@ -147,6 +148,7 @@ def run(
             metavar="FILE", help="Keep the run in this file, for dicesim resume to go on with."
         ),
     ] = None,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Roll an expression or a model many times and check the counts."""
@@ -178,7 +180,7 @@ def run(
             limits=limits,
         )
 
-    carry_through(roll_all, form, strict=strict, checkpoint=checkpoint)
+    carry_through(roll_all, form, strict=strict, checkpoint=checkpoint, plot=plot)
 
 
 @app.command()
@@ -187,10 +189,12 @@ def exact(
     as_json: Json = False,
     as_csv: Csv = False,
     show_all: All = False,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Print the exact odds of an expression."""
     one_of(as_json=as_json, as_csv=as_csv)
+    picture = plot_file(plot)
     tree = dicesim.parse(expression)
     pmf = _exact(tree, limits_from(limit or []))
     for caveat in dicesim.caveats(tree):
@@ -210,6 +214,10 @@ def exact(
                 show_all=show_all,
             )
         )
+    if picture is not None:
+        ax = pmf.plot()
+        ax.set_title(f"{dicesim.unparse(tree)}: {ax.get_title()}")
+        save_picture(picture, ax)
 
 
 @app.command()

@@ -14,7 +14,8 @@ import dicesim
 
 from . import terminal
 from .numbers import limits_from
-from .options import All, Json, Limit, Quiet, one_of
+from .options import All, Json, Limit, Plot, Quiet, one_of
+from .results import plot_file, save_picture
 
 
 def check(
@@ -40,6 +41,7 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
     show_all: All = False,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Check recorded rolls against a law."""
@@ -48,9 +50,11 @@ def check(
     if watch:
         one_of(watch=True, quiet=quiet)
         one_of(watch=True, counts=counts)
+        one_of(watch=True, plot=plot is not None)
         looks = partial(dicesim.watch, file, against, column=column, alpha=alpha, limits=limits)
         _watch(looks, as_json)
         return
+    picture = plot_file(plot)
     result = dicesim.check_file(
         file, against, column=column, counts=counts, alpha=alpha, limits=limits
     )
@@ -68,6 +72,8 @@ def check(
                 show_all=show_all,
             )
         )
+    if picture is not None:
+        save_picture(picture, result.plot())
     raise typer.Exit(1 if result.alarm else 0)
 
 

@@ -10,7 +10,8 @@ import dicesim
 
 from . import terminal
 from .numbers import limits_from, whole_number
-from .options import All, Csv, Json, Limit, Seed, one_of
+from .options import All, Csv, Json, Limit, Plot, Seed, one_of
+from .results import plot_file
 
 
 def compare(
@@ -34,10 +35,12 @@ def compare(
     as_json: Json = False,
     as_csv: Csv = False,
     show_all: All = False,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Set two rules side by side: which is higher, and how often it wins."""
     one_of(as_json=as_json, as_csv=as_csv)
+    picture = plot_file(plot)
     with terminal.Interrupt() as interrupt:
         notes = terminal.Notes(interrupt)
         try:
@@ -58,6 +61,8 @@ def compare(
                 notes.line(f"note: {letter}: {note}")
         interrupt.hold()  # what is printed is printed to its end
         _print(compared, as_json, as_csv, show_all)
+        if picture is not None:
+            picture.save(compared.plot())
         raise typer.Exit(130 if interrupt.is_set() else 0)
 
 

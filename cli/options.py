@@ -31,6 +31,10 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 1 if the check raises the alarm.")
 ]
 Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
+Plot = Annotated[
+    str | None,
+    typer.Option("--plot", metavar="FILE", help="Draw a picture into a .png, .svg or .pdf file."),
+]
 Limit = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -14,6 +14,9 @@ import dicesim
 
 from . import terminal
 from .options import one_of
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,16 @@ def carry_through(
     *,
     strict: bool = False,
     checkpoint: str | None = None,
+    plot: str | None = None,
 ) -> NoReturn:
     """Roll, print what came of it, and exit with the code that says how it went."""
+    file = plot_file(plot)
     with terminal.Interrupt() as interrupt:
         notes = terminal.Notes(interrupt)
         result, failure = _result_of(lambda: roll(notes, interrupt), notes)
         form.show(result)
+        if file is not None:
+            file.save(result.plot())
         if checkpoint is not None and not result.complete:
             terminal.say(f"note: to go on with it: dicesim resume {shlex.quote(checkpoint)}")
         code = 0
@@ -68,6 +75,26 @@ def carry_through(
         elif strict:
             code = _strict_code(result, notes)
         raise typer.Exit(130 if interrupt.is_set() else code)
+
+
+def plot_file(path: str | None) -> dicesim.PlotFile | None:
+    """Return where a picture goes, if one is wanted; it is refused here if it cannot be written."""
+    return None if path is None else dicesim.PlotFile(path)
+
+
+def save_picture(file: dicesim.PlotFile, ax: Axes) -> None:
+    """Write a picture to its end; after it, Ctrl-C meanwhile ends the program.
+
+    Raises
+    ------
+    typer.Exit
+        Ctrl-C was pressed.
+    """
+    with terminal.Interrupt() as interrupt:
+        interrupt.hold()
+        file.save(ax)
+        if interrupt.is_set():
+            raise typer.Exit(130)
 
 
 def json_text(value: object) -> str:

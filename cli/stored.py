@@ -10,7 +10,19 @@ import dicesim
 
 from . import terminal
 from .numbers import limits_from, optional
-from .options import All, Csv, Json, Limit, Quiet, Scheduler, StartMethod, Strict, Trace, Workers
+from .options import (
+    All,
+    Csv,
+    Json,
+    Limit,
+    Plot,
+    Quiet,
+    Scheduler,
+    StartMethod,
+    Strict,
+    Trace,
+    Workers,
+)
 from .results import Form, carry_through, json_text
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="As given to dicesim run --checkpoint.")]
@@ -31,6 +43,7 @@ def resume(
     show_all: All = False,
     trace: Trace = False,
     strict: Strict = False,
+    plot: Plot = None,
     limit: Limit = None,
 ) -> None:
     """Go on with a run that was begun with --checkpoint."""
@@ -49,7 +62,7 @@ def resume(
         )
 
     form = Form(as_json, as_csv, quiet, show_all)
-    carry_through(go_on, form, strict=strict, checkpoint=file)
+    carry_through(go_on, form, strict=strict, checkpoint=file, plot=plot)
 
 
 def runs(file: File, as_json: Json = False) -> None:

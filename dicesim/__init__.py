@@ -17,6 +17,12 @@ from typing import TYPE_CHECKING, Any
 from dicesim._version import __version__
 
 if TYPE_CHECKING:
+    from dicesim.arithmetic import (
+        Negate as Negate,
+        Product as Product,
+        Quotient as Quotient,
+        Sum as Sum,
+    )
     from dicesim.cells import Cell as Cell
     from dicesim.checking import check as check, check_file as check_file
     from dicesim.choices import (
@@ -31,8 +37,9 @@ if TYPE_CHECKING:
         Method as Method,
         StartMethod as StartMethod,
     )
+    from dicesim.compared_side import ComparedSide as ComparedSide
     from dicesim.comparing import compare as compare
-    from dicesim.comparison import ComparedSide as ComparedSide, RuleComparison as RuleComparison
+    from dicesim.comparison import RuleComparison as RuleComparison
     from dicesim.comparison_report import format_comparison as format_comparison
     from dicesim.condition import Condition as Condition
     from dicesim.dependence import IndependenceTest as IndependenceTest
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
     from dicesim.expression import Constant as Constant, Expression as Expression
     from dicesim.faces import Die as Die
     from dicesim.limits import Limits as Limits
+    from dicesim.loading import load as load
     from dicesim.measurement import Benchmark as Benchmark, Measurement as Measurement
     from dicesim.model import Model as Model
     from dicesim.modifiers import (
@@ -67,19 +75,17 @@ if TYPE_CHECKING:
     from dicesim.notation import parse as parse
     from dicesim.odds import ComparedFigure as ComparedFigure
     from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
+    from dicesim.plotting import PlotFile as PlotFile
     from dicesim.pmf import PMF as PMF
     from dicesim.pmf_files import read_pmf as read_pmf
     from dicesim.power_analysis import PowerAnalysis as PowerAnalysis, power as power
+    from dicesim.power_report import format_power as format_power
     from dicesim.precision import Precision as Precision
-    from dicesim.recorded import (
-        JointTest as JointTest,
-        Margin as Margin,
-        RecordedCheck as RecordedCheck,
-    )
+    from dicesim.recorded import RecordedCheck as RecordedCheck
     from dicesim.recorded_report import format_check as format_check, format_look as format_look
+    from dicesim.recorded_tests import JointTest as JointTest, Margin as Margin
     from dicesim.report import (
         format_exact as format_exact,
-        format_power as format_power,
         format_rate as format_rate,
         format_roll as format_roll,
         format_run as format_run,
@@ -102,10 +108,6 @@ if TYPE_CHECKING:
         Function as Function,
         Let as Let,
         Name as Name,
-        Negate as Negate,
-        Product as Product,
-        Quotient as Quotient,
-        Sum as Sum,
     )
     from dicesim.validation import (
         RECORDED_ALARM as RECORDED_ALARM,
@@ -129,7 +131,8 @@ _HOMES = {
     "cells": "Cell",
     "checking": "check check_file",
     "comparing": "compare",
-    "comparison": "ComparedSide RuleComparison",
+    "compared_side": "ComparedSide",
+    "comparison": "RuleComparison",
     "comparison_report": "format_comparison",
     "condition": "Condition",
     "dependence": "IndependenceTest",
@@ -144,18 +147,22 @@ _HOMES = {
     "expression": "Constant Expression",
     "faces": "Die",
     "limits": "Limits",
+    "loading": "load",
     "measurement": "Benchmark Measurement",
     "model": "Model",
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
     "notation": "parse",
     "odds": "ComparedFigure",
     "plan": "Plan fresh_seed",
+    "plotting": "PlotFile",
     "pmf": "PMF",
     "pmf_files": "read_pmf",
     "power_analysis": "PowerAnalysis power",
+    "power_report": "format_power",
     "precision": "Precision",
-    "report": "format_exact format_power format_rate format_roll format_run",
-    "recorded": "JointTest Margin RecordedCheck",
+    "report": "format_exact format_rate format_roll format_run",
+    "recorded": "RecordedCheck",
+    "recorded_tests": "JointTest Margin",
     "recorded_report": "format_check format_look",
     "result": "Result versions",
     "sampling": "Roll RolledPool",
@@ -168,7 +175,8 @@ _HOMES = {
     "tally": "Tally",
     "timing": "benchmark",
     "timing_report": "format_benchmark",
-    "totals": ("Comparison Conditional DiceFunction Function Let Name Negate Product Quotient Sum"),
+    "arithmetic": "Negate Product Quotient Sum",
+    "totals": "Comparison Conditional DiceFunction Function Let Name",
     "validation": "RECORDED_ALARM Check goodness_of_fit",
     "watching": "Look watch",
     "wording": "caveats describe unparse",

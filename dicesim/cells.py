@@ -30,6 +30,12 @@ class Cell:
         Trials observed.
     expected : float
         Trials expected.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.run("1d6", n=6_000, rng=42).check.cells[0]
+    Cell(low=1, high=1, count=991, expected=1000.0)
     """
 
     low: int
@@ -38,7 +44,12 @@ class Cell:
     expected: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "low": self.low,
             "high": self.high,

@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from dicesim.comparison import ComparedSide, RuleComparison
+from dicesim.compared_side import ComparedSide
+from dicesim.comparison import RuleComparison
 from dicesim.distribution import exact
 from dicesim.errors import DicesimError, ExactUnavailable
 from dicesim.expression import Expression

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dicesim.caching import cached_property
+from dicesim.compared_side import ComparedSide
 from dicesim.drawing import bins, csv_text, svg_histogram
 from dicesim.odds import LEVEL, ComparedFigure, Shares, difference, mean_figure, odds
-from dicesim.pmf import PMF, QUANTILES
+from dicesim.plotting import Bars, draw_shares
+from dicesim.pmf import PMF
 from dicesim.result import Result, versions
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 SCHEMA: Final = "dicesim.compare/1"
 # Standard errors beyond which a difference is told without reserve.
@@ -20,100 +25,7 @@ _SURE: Final = 5
 _PARTS: Final = 2**60
 
 
-@dataclass(frozen=True)
-class ComparedSide:
-    """One of two rules: its exact law, or the trials that were rolled for want of one.
-
-    Parameters
-    ----------
-    notation : str
-        The rule in canonical notation.
-    label : str
-        The same in words.
-    pmf : PMF or None
-        The exact law.
-    exact_unavailable : str
-        Why there is none; empty where there is one.
-    result : Result or None
-        The trials, where there is no exact law.
-    notes : tuple of str
-        What the user should know, such as a limit of explosions that holds often.
-    """
-
-    notation: str
-    label: str
-    pmf: PMF | None
-    exact_unavailable: str = ""
-    result: Result | None = None
-    notes: tuple[str, ...] = ()
-
-    @cached_property
-    def shares(self) -> Shares:
-        """The exact law, or the shares of what was rolled."""
-        if self.pmf is not None:
-            return Shares(self.pmf)
-        counts = self.result.counts if self.result else {}
-        return Shares(PMF(counts), sum(counts.values()))
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the figures of this side have no error."""
-        return self.pmf is not None
-
-    @cached_property
-    def mean(self) -> ComparedFigure:
-        """The mean."""
-        return mean_figure(self.shares)
-
-    @property
-    def std(self) -> float | None:
-        """The standard deviation; of trials with n - 1, and None of a single one."""
-        return self.result.std if self.result else self.shares.law.std
-
-    @property
-    def least(self) -> int:
-        """Least outcome that can occur, or that did."""
-        return self.shares.law.outcomes[0]
-
-    @property
-    def greatest(self) -> int:
-        """Greatest outcome that can occur, or that did."""
-        return self.shares.law.outcomes[-1]
-
-    def quantile(self, q: float) -> int:
-        """Return the least outcome that at least a share `q` of the totals does not exceed.
-
-        Raises
-        ------
-        ParameterError
-            `q` lies outside 0 to 1.
-        """
-        return self.shares.law.quantile(q)
-
-    def share(self, outcome: int) -> float:
-        """Probability of an outcome, or the share of the trials that had it."""
-        return self.shares.law.weight(outcome) / self.shares.law.total
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values; with ``seed`` and ``n``, `dicesim.run` gives the same trials."""
-        result = self.result
-        return {
-            "expression": self.notation,
-            "label": self.label,
-            "is_exact": self.is_exact,
-            "exact_unavailable": self.exact_unavailable or None,
-            "n": result.n if result else None,
-            "requested_n": result.requested_n if result else None,
-            "seed": result.seed if result else None,
-            "mean": self.mean.to_dict(),
-            "std": self.std,
-            "least": self.least,
-            "greatest": self.greatest,
-            "quantiles": [{"q": q, "outcome": self.quantile(q)} for q in QUANTILES],
-        }
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RuleComparison:
     """Two rules, A and B, rolled independently of each other.
 
@@ -125,12 +37,25 @@ class RuleComparison:
         Replays what was simulated; None where all is exact.
     paired : Result or None
         The differences of two models in each trial, on common random numbers.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> compared = dicesim.compare("2d6", "1d12")
+    >>> compared.greater.exact, compared.equal.exact, compared.mean_difference.value
+    (Fraction(1, 2), Fraction(1, 12), 0.5)
     """
 
     a: ComparedSide
     b: ComparedSide
     seed: int | None = None
     paired: Result | None = None
+
+    def __repr__(self) -> str:
+        return f"<RuleComparison {self.a.notation}, {self.b.notation}: {self.summary}>"
+
+    def __str__(self) -> str:
+        return self.summary
 
     @cached_property
     def _odds(self) -> tuple[ComparedFigure, ComparedFigure, ComparedFigure]:
@@ -201,12 +126,33 @@ class RuleComparison:
         ]
 
     def bins(self, *, show_all: bool = False) -> list[tuple[str, float, float]]:
-        """Outcomes or bins of them for display: label, share of A, share of B."""
-        support = self.support
-        a, b = list(map(self.a.share, support)), list(map(self.b.share, support))
-        weights = [round((p + q) * _PARTS) for p, q in zip(a, b, strict=True)]
+        """Outcomes or bins of them for display: label, share of A, share of B.
+
+        Parameters
+        ----------
+        show_all : bool, optional
+            Have no bins, however many outcomes there are.
+
+        Returns
+        -------
+        list of (str, float, float)
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.compare("1d2", "1d2").bins()
+        [('1', 0.5, 0.5), ('2', 0.5, 0.5)]
+        """
+        support, a, b, weights = self._weighed
         rows = bins(support, weights, show_all=show_all)
         return [(label, sum(a[place]), sum(b[place])) for label, place in rows]
+
+    @property
+    def _weighed(self) -> tuple[list[int], list[float], list[float], list[int]]:
+        """The support, the shares of both, and what each outcome counts for."""
+        support = self.support
+        a, b = list(map(self.a.share, support)), list(map(self.b.share, support))
+        return support, a, b, [round((p + q) * _PARTS) for p, q in zip(a, b, strict=True)]
 
     @property
     def summary(self) -> str:
@@ -241,7 +187,12 @@ class RuleComparison:
         return higher, f"{higher} {verb} higher on average, by {size}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as ``dicesim compare --json`` prints them."""
+        """Return plain values, as ``dicesim compare --json`` prints them.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "a": self.a.to_dict(),
@@ -271,18 +222,79 @@ class RuleComparison:
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text; figures that are not defined are null."""
+        """`to_dict` as JSON text; figures that are not defined are null.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim, json
+        >>> json.loads(dicesim.compare("2d6", "1d12").to_json())["schema"]
+        'dicesim.compare/1'
+        """
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_csv(self) -> str:
-        """`outcomes` as CSV text."""
+        """`outcomes` as CSV text.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> print(dicesim.compare("1d2", "1d2").to_csv(), end="")
+        outcome,a,b
+        1,0.5,0.5
+        2,0.5,0.5
+        """
         return csv_text(self.outcomes)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the shares of A as bars, and those of B as marks across them.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> len(dicesim.compare("2d6", "1d12").plot().patches)
+        12
+        """
+        support, a, b, weights = self._weighed
+        bars = Bars.of(support, weights)
+        return draw_shares(
+            bars,
+            [sum(a[place]) for place in bars.places],
+            ax=ax,
+            name=f"A: {self.a.notation}",
+            marks=[sum(b[place]) for place in bars.places],
+            marks_name=f"B: {self.b.notation}",
+            title=self.summary,
+            ylabel="probability" if self.is_exact else "share",
+        )
 
     def _repr_html_(self) -> str:
         title = f"A: {self.a.label}; B: {self.b.label}; independently rolled"
         labels, a, b = zip(*self.bins(), strict=True)
         picture = svg_histogram(labels, a, b, title=title)
-        return f"<div><p>{escape(title)}</p>{picture}<p>{escape(self.summary)}</p></div>"
+        words = f"<p>bars: A, lines: B</p><p>{escape(self.summary)}</p>"
+        return f"<div><p>{escape(title)}</p>{picture}{words}</div>"
 
 
 def _surely_less(one: ComparedFigure, other: ComparedFigure) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from dicesim.comparison import ComparedSide, RuleComparison
+from dicesim.compared_side import ComparedSide
+from dicesim.comparison import RuleComparison
 from dicesim.odds import LEVEL, ComparedFigure
-from dicesim.pmf import QUANTILES
+from dicesim.quantiles import QUANTILES
 from dicesim.report import Column, counted, format_share, layout_table, wrap
 
 _LONGEST_FRACTION: Final = 24
@@ -35,6 +36,12 @@ def format_comparison(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> format_comparison(dicesim.compare("2d6", "1d12")).splitlines()[0]
+    'A: 2d6: two d6, sum'
     """
     lines = [
         *_side("A", comparison.a, width),

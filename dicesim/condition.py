@@ -25,6 +25,11 @@ _PATTERN = re.compile(r"\s*(==|!=|<=|>=|<|>)?\s*([+-]?[0-9]{1,19})\s*", re.ASCII
 class Condition:
     """A comparison operator and the whole number on its right.
 
+    Parameters
+    ----------
+    operator : {"==", "!=", "<", "<=", ">", ">="}
+    value : int
+
     Examples
     --------
     >>> Condition.parse(">= 9")
@@ -39,6 +44,15 @@ class Condition:
     @classmethod
     def parse(cls, text: str | int) -> Condition:
         """Read a comparison; a bare number means ``==``, and may be an int.
+
+        Parameters
+        ----------
+        text : str or int
+            Such as ``">= 9"``.
+
+        Returns
+        -------
+        Condition
 
         Raises
         ------
@@ -55,11 +69,29 @@ class Condition:
         return cls(match[1] or "==", int(match[2]))
 
     def holds(self, outcome: Any) -> Any:
-        """Compare an outcome, or an array of outcomes elementwise."""
+        """Compare an outcome, or an array of outcomes elementwise.
+
+        Parameters
+        ----------
+        outcome : int or ndarray
+
+        Returns
+        -------
+        bool or ndarray of bool
+        """
         return COMPARISONS[self.operator](outcome, self.value)
 
     def within(self, low: int, high: int) -> int:
         """Count the whole numbers from `low` to `high` that meet the comparison.
+
+        Parameters
+        ----------
+        low, high : int
+            Both included.
+
+        Returns
+        -------
+        int
 
         Examples
         --------

@@ -55,6 +55,13 @@ class IndependenceTest:
         Repeats or runs.
     expected : float or None
         Repeats or runs to be expected from the same rolls in random order.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> repeats, *_ = dicesim.check([1, 2, 3, 4, 5, 6] * 20, "1d6").independence
+    >>> repeats.kind, repeats.observed, round(repeats.expected, 1)
+    ('repeats', 0, 19.0)
     """
 
     kind: Kind
@@ -67,7 +74,12 @@ class IndependenceTest:
     expected: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {**asdict(self), "columns": list(self.columns)}
 
 

@@ -189,6 +189,18 @@ class Group(_Pool):
     parts : tuple of Expression
         At least two.
     modifiers : tuple of Keep, Drop or Count, optional
+
+    Raises
+    ------
+    ParameterError
+        There are fewer than two parts, or a modifier makes no sense where it stands.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> group = dicesim.parse("{2d6, d8, d10}kh2")
+    >>> len(group.parts), group.modifiers
+    (3, (Keep(end='highest', number=2),))
     """
 
     parts: tuple[Expression, ...]

@@ -51,8 +51,8 @@ class Digits:
     --------
     >>> Digits(36).regions
     (Region(start=0, stop=46656, digits=3), Region(start=46656, stop=64800, digits=2))
-    >>> Digits(36).counts(np.random.default_rng(1), 1000).sum()
-    np.int64(1000)
+    >>> int(Digits(36).counts(np.random.default_rng(1), 1000).sum())
+    1000
     """
 
     base: int

@@ -23,6 +23,7 @@ from math import lcm
 from operator import floordiv, mul, neg
 from typing import Final, TypeAlias, cast
 
+from dicesim.arithmetic import Negate, Product, Quotient, Sum
 from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
 from dicesim.die_law import check_cost
@@ -30,22 +31,12 @@ from dicesim.errors import ExactUnavailable
 from dicesim.expression import Constant, Expression, check_limits, unknown, walk
 from dicesim.faces import Die
 from dicesim.joint import StatisticName
+from dicesim.law import MAX_PAIRS
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
-from dicesim.pmf import MAX_PAIRS, PMF
+from dicesim.pmf import PMF
 from dicesim.pool_law import group_law, pool_law, pool_states
-from dicesim.totals import (
-    Comparison,
-    Conditional,
-    DiceFunction,
-    Function,
-    Let,
-    Name,
-    Negate,
-    Product,
-    Quotient,
-    Sum,
-)
+from dicesim.totals import Comparison, Conditional, DiceFunction, Function, Let, Name
 
 _DEFAULT_LIMITS: Final = Limits()
 # What a Python int takes beside its digits.

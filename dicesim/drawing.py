@@ -73,16 +73,47 @@ def bins(
     """
     if show_all or len(outcomes) <= MOST_ROWS:
         return [(str(x), slice(i, i + 1)) for i, x in enumerate(outcomes)]
-    first = _reach(weights)
-    last = len(outcomes) - 1 - _reach(weights[::-1])
-    step = -(-(outcomes[last] - outcomes[first] + 1) // _BINS)
-    inside = range(first + 1, last + 1)
-    places = [(outcomes[i] - outcomes[first]) // step for i in range(first, last + 1)]
-    starts = [0, *(i for i in inside if places[i - first] != places[i - first - 1])]
+    starts, _, _ = grid(outcomes, weights, _BINS)
     return [
         (_label(outcomes[start], outcomes[stop - 1]), slice(start, stop))
         for start, stop in zip(starts, [*starts[1:], len(outcomes)], strict=True)
     ]
+
+
+def grid(
+    outcomes: Sequence[int], weights: Sequence[int], number: int
+) -> tuple[list[int], list[int], int]:
+    """Divide a support into bins of equal width, of which the outermost hold the thin tails too.
+
+    Parameters
+    ----------
+    outcomes, weights : sequence of int
+        As for `bins`.
+    number : int
+        Bins at most; those that would be empty are left out.
+
+    Returns
+    -------
+    starts : list of int
+        Place in `outcomes` at which each bin begins.
+    edges : list of int
+        Least total that each bin has room for.
+    step : int
+        How many whole numbers a bin has room for.
+
+    Examples
+    --------
+    >>> grid([2, 3, 4, 9], [1, 1, 1, 1], 4)
+    ([0, 2, 3], [2, 4, 8], 2)
+    """
+    first = _reach(weights)
+    last = len(outcomes) - 1 - _reach(weights[::-1])
+    step = -(-(outcomes[last] - outcomes[first] + 1) // number)
+    inside = range(first + 1, last + 1)
+    places = [(outcomes[i] - outcomes[first]) // step for i in range(first, last + 1)]
+    starts = [0, *(i for i in inside if places[i - first] != places[i - first - 1])]
+    edges = [outcomes[first] + step * places[max(i - first, 0)] for i in starts]
+    return starts, edges, step
 
 
 def _reach(weights: Sequence[int]) -> int:
@@ -112,6 +143,23 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()
+
+
+def fitted(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Write whole numbers as text in each column where one is beyond 64 bits.
+
+    Examples
+    --------
+    >>> fitted([{"outcome": 2, "weight": 1}, {"outcome": 3, "weight": 2**64}])
+    [{'outcome': 2, 'weight': '1'}, {'outcome': 3, 'weight': '18446744073709551616'}]
+    """
+    wide = {
+        name
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, int) and not -(2**63) <= value < 2**63
+    }
+    return [{k: str(v) if k in wide else v for k, v in row.items()} for row in rows]
 
 
 def svg_histogram(

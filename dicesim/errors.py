@@ -42,6 +42,15 @@ class NotationError(DicesimError, ValueError):
     found, expected, hint : str
         What stands there, what could stand there, and what to write instead; empty where
         there is nothing to say.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> try:
+    ...     dicesim.parse("2d6 + foo")
+    ... except NotationError as error:
+    ...     print(error.position, error.found)
+    6 'foo'
     """
 
     def __init__(
@@ -73,6 +82,15 @@ class ParameterError(DicesimError, ValueError):
         The whole message, in one line.
     parameter : str
         Name of the argument, as in the signature of the function.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> try:
+    ...     dicesim.run("2d6", n=-1)
+    ... except ParameterError as error:
+    ...     print(error.parameter)
+    n
     """
 
     def __init__(self, message: str, *, parameter: str = "") -> None:
@@ -89,6 +107,15 @@ class RecordError(DicesimError, ValueError):
         The whole message, in one line.
     line : int or None
         Line of the text, or number of the roll, from 1.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> try:
+    ...     dicesim.check([1, 2, 7], "1d6")
+    ... except RecordError as error:
+    ...     print(error.line)
+    3
     """
 
     def __init__(self, message: str, *, line: int | None = None) -> None:
@@ -109,6 +136,15 @@ class LimitError(DicesimError, ValueError):
         The whole message, in one line.
     limit : str
         Name of the field of `Limits` that refuses.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> try:
+    ...     dicesim.run("999999999d6")
+    ... except LimitError as error:
+    ...     print(error.limit)
+    price
     """
 
     def __init__(self, message: str, *, limit: str = "") -> None:
@@ -129,6 +165,15 @@ class ExecutionError(DicesimError, RuntimeError):
         The whole message, in one line.
     partial : Result or None
         What was finished, with ``complete`` false.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> try:
+    ...     dicesim.run(lambda dice: dice.roll("d6") / 2, n=10)
+    ... except ExecutionError as error:
+    ...     print(error.exit_code, error.partial.n)
+    3 0
     """
 
     exit_code: ClassVar[int] = 3

@@ -29,6 +29,13 @@ class Estimate:
     standard_error : float
     interval : tuple of float
         Lower and upper end, at the level that was asked for.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> estimate = dicesim.run("2d6", n=10_000, rng=42).probability(">= 9")
+    >>> float(estimate), [round(end, 4) for end in estimate.interval]
+    (0.279, [0.2703, 0.2879])
     """
 
     value: float

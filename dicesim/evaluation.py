@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from dicesim.arithmetic import Negate, Product, Quotient, Sum
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice, Group
 from dicesim.expression import Constant, Expression, unknown
@@ -23,18 +24,7 @@ from dicesim.rolled import (
     modify,
     there,
 )
-from dicesim.totals import (
-    Comparison,
-    Conditional,
-    DiceFunction,
-    Function,
-    Let,
-    Name,
-    Negate,
-    Product,
-    Quotient,
-    Sum,
-)
+from dicesim.totals import Comparison, Conditional, DiceFunction, Function, Let, Name
 
 Observer: TypeAlias = Callable[[Dice | Group, Rolled], None]
 

@@ -57,7 +57,25 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """Where a batch was rolled."""
+    """Where a batch was rolled.
+
+    Parameters
+    ----------
+    index, size : int
+        Of the batch, and how many trials it has.
+    module : str
+        Where the task is defined.
+    parent, process, thread : int
+        Numbers that the system gives them.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> records = []
+    >>> result = dicesim.run("2d6", n=1000, rng=42, trace=records.append)
+    >>> [(record.index, record.size) for record in records]
+    [(0, 1000)]
+    """
 
     index: int
     size: int

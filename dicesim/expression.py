@@ -22,7 +22,20 @@ from dicesim.limits import Limits
 
 # Not an ABC, whose isinstance, and so every match, is slow, and slowest in a fresh process.
 class Expression:
-    """A node of the tree; its facts are by default those of all its children together."""
+    """A node of the tree; its facts are by default those of all its children together.
+
+    Raises
+    ------
+    ParameterError
+        A total can lie beyond 64 bits, or names are defined below the top.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> tree = dicesim.parse("2d6+1")
+    >>> isinstance(tree, Expression), tree.bounds
+    (True, (3, 13))
+    """
 
     # Whether the node can only stand at the top of a tree.
     only_on_top: ClassVar[bool] = False
@@ -105,7 +118,23 @@ def require_expressions(parameter: str, *values: object) -> None:
 
 @dataclass(frozen=True)
 class Constant(Expression):
-    """A whole number."""
+    """A whole number.
+
+    Parameters
+    ----------
+    value : int
+
+    Raises
+    ------
+    ParameterError
+        The value is no whole number of 64 bits.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact(Constant(5))
+    PMF({5: 1})
+    """
 
     value: int
 

@@ -50,6 +50,8 @@ class Die:
     20
     >>> Die([(1, 3), (4, 6)]) == Die.fair(6)
     True
+    >>> Die([(1, 1, 2), (2, 2)]).weights()
+    {1: 2, 2: 1}
     """
 
     runs: tuple[Run, ...]
@@ -77,7 +79,16 @@ class Die:
 
     @classmethod
     def fair(cls, sides: int) -> Die:
-        """Return the die with faces 1 to `sides`, all equally likely."""
+        """Return the die with faces 1 to `sides`, all equally likely.
+
+        Parameters
+        ----------
+        sides : int
+
+        Returns
+        -------
+        Die
+        """
         return cls([(1, sides)])
 
     def __repr__(self) -> str:
@@ -108,6 +119,14 @@ class Die:
     def weight(self, condition: Condition) -> int:
         """Weight of the faces that meet a condition, out of `total`.
 
+        Parameters
+        ----------
+        condition : Condition
+
+        Returns
+        -------
+        int
+
         Examples
         --------
         >>> Die.fair(6).weight(Condition(">=", 5))
@@ -117,6 +136,14 @@ class Die:
 
     def without(self, condition: Condition) -> Die:
         """Return a die with the faces that do not meet a condition.
+
+        Parameters
+        ----------
+        condition : Condition
+
+        Returns
+        -------
+        Die
 
         Examples
         --------
@@ -132,7 +159,12 @@ class Die:
         return Die(runs)
 
     def weights(self) -> dict[int, int]:
-        """Weight of each face, ascending; for a die with few enough of them."""
+        """Weight of each face, ascending; for a die with few enough of them.
+
+        Returns
+        -------
+        dict of int to int
+        """
         return {face: weight for low, high, weight in self.runs for face in range(low, high + 1)}
 
 

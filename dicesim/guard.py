@@ -15,5 +15,7 @@ GUARD_HINT: Final = (
 
 def importing_main() -> bool:
     """Tell whether this process is a worker that is still importing the parent's script."""
-    process = sys.modules.get("multiprocessing.process")  # every worker has loaded it
-    return bool(process and getattr(process.current_process(), "_inheriting", False))
+    module = sys.modules.get("multiprocessing.process")  # every worker has loaded it
+    # Another thread may be loading it just now, and what it defines may not be there yet.
+    process = getattr(module, "_current_process", None)
+    return bool(getattr(process, "_inheriting", False))

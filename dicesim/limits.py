@@ -66,6 +66,15 @@ class Limits:
     def raised_to(self, other: Limits) -> Limits:
         """Return the higher of each two limits.
 
+        Parameters
+        ----------
+        other : Limits
+            Ceilings that may be higher.
+
+        Returns
+        -------
+        Limits
+
         Examples
         --------
         >>> Limits(workers=4).raised_to(Limits(workers=2, work=10**15)).work
@@ -92,6 +101,10 @@ class Limits:
         ------
         LimitError
             The value is beyond the limit.
+
+        Examples
+        --------
+        >>> Limits().check("workers", 2, "{} workers would be started")
         """
         limit = getattr(self, name)
         if value <= limit:

@@ -61,6 +61,8 @@ class Model:
     Examples
     --------
     >>> model = Model.of(lambda dice: dice.roll("2d6") >= 9)
+    >>> model.ready() is model.function
+    True
     >>> model.name, model.reference
     ('<lambda>', None)
     >>> model.totals(Roller(np.random.default_rng(1), size=4))
@@ -76,6 +78,15 @@ class Model:
     @classmethod
     def of(cls, function: Function) -> Model:
         """Take a function as a model.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a `Roller`, returns an array with an outcome for each trial.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
@@ -97,6 +108,15 @@ class Model:
         """Load a model from a file, as ``craps.py:play``, or a module, as ``package.module:play``.
 
         A file is run by itself, under the name of its stem; it may import what is installed.
+
+        Parameters
+        ----------
+        reference : str
+            ``FILE.py:NAME`` or ``package.module:NAME``.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
@@ -148,6 +168,10 @@ class Model:
     def ready(self) -> Function:
         """Return the function, loaded if need be.
 
+        Returns
+        -------
+        Function
+
         Raises
         ------
         ParameterError
@@ -163,6 +187,15 @@ class Model:
 
     def totals(self, dice: Roller) -> Integers:
         """Return the outcome of each trial.
+
+        Parameters
+        ----------
+        dice : Roller
+            Knows how many trials there are.
+
+        Returns
+        -------
+        ndarray of int64
 
         Raises
         ------
@@ -184,7 +217,12 @@ class Model:
         return outcomes
 
     def to_dict(self) -> dict[str, Any]:
-        """Return in plain values what finds the model again."""
+        """Return in plain values what finds the model again.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "name": self.name,
             "reference": self.reference,

@@ -72,15 +72,44 @@ class Stage(NamedTuple):
 
 
 class Modifier:
-    """One step of what is done to the dice of a pool."""
+    """One step of what is done to the dice of a pool.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> keep = dicesim.parse("4d6kh3").modifiers[0]
+    >>> stage = Stage(dicesim.Die.fair(6), fewest=4, most=4, low=1, high=6)
+    >>> keep.after(stage).most, keep.objection(stage)
+    (3, None)
+    """
 
     @abstractmethod
     def after(self, stage: Stage) -> Stage:
-        """Return the stage that this step leaves behind."""
+        """Return the stage that this step leaves behind.
+
+        Parameters
+        ----------
+        stage : Stage
+            What can lie on the table before this step.
+
+        Returns
+        -------
+        Stage
+        """
 
     @abstractmethod
     def objection(self, stage: Stage) -> Objection | None:
-        """Say why the step makes no sense at this stage, if so."""
+        """Say why the step makes no sense at this stage, if so.
+
+        Parameters
+        ----------
+        stage : Stage
+            What can lie on the table before this step.
+
+        Returns
+        -------
+        Objection or None
+        """
 
 
 End: TypeAlias = Literal["highest", "lowest"]
@@ -112,6 +141,11 @@ class _Selection(Modifier):
 class Keep(_Selection):
     """Keep so many of the highest or lowest dice; all, where there are fewer.
 
+    Parameters
+    ----------
+    end : {"highest", "lowest"}
+    number : int, optional
+
     Examples
     --------
     >>> Keep("highest", 3)
@@ -126,7 +160,18 @@ class Keep(_Selection):
 
 @dataclass(frozen=True, slots=True)
 class Drop(_Selection):
-    """Drop so many of the highest or lowest dice; all, where there are fewer."""
+    """Drop so many of the highest or lowest dice; all, where there are fewer.
+
+    Parameters
+    ----------
+    end : {"highest", "lowest"}
+    number : int, optional
+
+    Examples
+    --------
+    >>> Drop("lowest")
+    Drop(end='lowest', number=1)
+    """
 
     def after(self, stage: Stage) -> Stage:
         """So many dice fewer."""
@@ -156,6 +201,12 @@ class Explode(Modifier):
         their own that show one less than they rolled.
     limit : int
         Most extra dice for each die.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.parse("3d6!max=5").modifiers[0].limit
+    5
     """
 
     condition: Condition
@@ -199,7 +250,20 @@ class Explode(Modifier):
 
 @dataclass(frozen=True, slots=True)
 class Reroll(Modifier):
-    """Roll dice again while they meet the condition, or just once."""
+    """Roll dice again while they meet the condition, or just once.
+
+    Parameters
+    ----------
+    condition : Condition
+    once : bool, optional
+        The second roll stands, whatever it shows.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.parse("2d6ro<=2").modifiers[0].once
+    True
+    """
 
     condition: Condition
     once: bool = False
@@ -230,6 +294,12 @@ class Reroll(Modifier):
 class Clamp(Modifier):
     """Let no die show less, or more, than a bound.
 
+    Parameters
+    ----------
+    bound : {"least", "most"}
+    value : int
+        The bound itself is allowed.
+
     Examples
     --------
     >>> Clamp("least", 2).clamped(1)
@@ -250,13 +320,37 @@ class Clamp(Modifier):
         return None
 
     def clamped(self, value: int) -> int:
-        """Return a value within the bound."""
+        """Return a value within the bound.
+
+        Parameters
+        ----------
+        value : int
+            What a die shows.
+
+        Returns
+        -------
+        int
+        """
         return max(value, self.value) if self.bound == "least" else min(value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Count(Modifier):
-    """Count the dice that succeed, less those that fail, in place of adding the dice up."""
+    """Count the dice that succeed, less those that fail, in place of adding the dice up.
+
+    Parameters
+    ----------
+    success : Condition
+        What a die has to show to count 1.
+    failure : Condition, optional
+        What makes it count -1.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.parse("5d10>=6f1").modifiers[0].score(1)
+    -1
+    """
 
     success: Condition
     failure: Condition | None = None
@@ -274,6 +368,15 @@ class Count(Modifier):
 
     def score(self, value: int) -> int:
         """Return what a die counts for.
+
+        Parameters
+        ----------
+        value : int
+            What a die shows.
+
+        Returns
+        -------
+        int
 
         Examples
         --------

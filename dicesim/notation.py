@@ -43,6 +43,7 @@ import difflib
 import re
 from typing import Final, NamedTuple, cast
 
+from dicesim.arithmetic import Negate, Product, Quotient, Sum, can_be_zero
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice
 from dicesim.errors import NotationError, ParameterError
@@ -60,11 +61,6 @@ from dicesim.totals import (
     FunctionName,
     Let,
     Name,
-    Negate,
-    Product,
-    Quotient,
-    Sum,
-    can_be_zero,
     dice_of,
 )
 

@@ -58,7 +58,16 @@ class ComparedFigure:
 
     @classmethod
     def of(cls, exact: Fraction) -> ComparedFigure:
-        """Return the figure of what is known exactly."""
+        """Return the figure of what is known exactly.
+
+        Parameters
+        ----------
+        exact : fractions.Fraction
+
+        Returns
+        -------
+        ComparedFigure
+        """
         value = float(exact)
         return cls(value, exact, 0.0, (value, value))
 
@@ -73,7 +82,12 @@ class ComparedFigure:
         return "{}/{}".format(*self.exact.as_integer_ratio())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values: ``value``, ``exact``, ``standard_error``, ``low``, ``high``."""
+        """Return plain values: ``value``, ``exact``, ``standard_error``, ``low``, ``high``.
+
+        Returns
+        -------
+        dict
+        """
         low, high = self.interval or (None, None)
         return {
             "value": self.value,

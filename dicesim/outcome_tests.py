@@ -116,6 +116,61 @@ def holm(p_values: ArrayLike) -> Floats:
     return adjusted
 
 
+def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust p-values by Holm's method; those that are missing stay so and do not count."""
+    known = iter(holm([p for p in p_values if p is not None]).tolist())
+    return [None if p is None else next(known) for p in p_values]
+
+
+def holm_level(
+    p_values: Sequence[float | None], adjusted: Sequence[float | None], alpha: float
+) -> float:
+    """Level at which single tests decide just what Holm's method decides.
+
+    With r of m tests rejected that is alpha / (m - r): the next p-value was not below it, and
+    those that were rejected lie below an even lower one.
+
+    Examples
+    --------
+    >>> p_values = [0.001, 0.004, 0.5]
+    >>> holm_level(p_values, holm_adjusted(p_values), 0.01)
+    0.01
+    """
+    left = sum(p is not None for p in p_values)
+    left -= sum(p is not None and p < alpha for p in adjusted)
+    return alpha / max(left, 1)
+
+
+def at_most(hits: ArrayLike, n: float, share: ArrayLike) -> Floats:
+    """Binomial probability of so many hits or fewer, by the incomplete beta function.
+
+    Beyond 2**31 trials `scipy.special.bdtr` gives no number.
+
+    Examples
+    --------
+    >>> at_most([0, 1, 2], 2, 0.5)
+    array([0.25, 0.75, 1.  ])
+    """
+    from scipy import special
+
+    known = np.asarray(hits, dtype=np.float64)
+    return np.where(known < n, special.betaincc(known + 1, n - known, share), 1.0)
+
+
+def at_least(hits: ArrayLike, n: float, share: ArrayLike) -> Floats:
+    """Binomial probability of so many hits or more; see `at_most`.
+
+    Examples
+    --------
+    >>> at_least([0, 1, 2], 2, 0.5)
+    array([1.  , 0.75, 0.25])
+    """
+    from scipy import special
+
+    known = np.asarray(hits, dtype=np.float64)
+    return np.where(known > 0, special.betainc(known, n - known + 1, share), 1.0)
+
+
 def z_score(count: int, n: int, weight: int, total: int) -> float | None:
     """Deviation of one outcome's count from its expectation, in standard deviations.
 
@@ -153,6 +208,5 @@ def _two_sided(counts: Sequence[int], weights: Sequence[int], n: int, total: int
     p_values = 2 * special.ndtr(-np.abs(scores))
     rare = n * shares * (1 - shares) < _NORMAL
     hits, share = np.array(counts, dtype=np.float64)[rare], shares[rare]
-    above = np.where(hits > 0, special.bdtrc(hits - 1, n, share), 1.0)
-    p_values[rare] = 2 * np.minimum(above, special.bdtr(hits, n, share))
+    p_values[rare] = 2 * np.minimum(at_least(hits, n, share), at_most(hits, n, share))
     return np.asarray(np.minimum(p_values, 1.0))

@@ -7,6 +7,7 @@ that its index gives it. So counts do not depend on who rolls what, or when.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from dicesim.expression import Expression, check_limits
 from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
 from dicesim.model import Model
+from dicesim.notation import parse
 from dicesim.precision import Precision
 from dicesim.tally import Tally
 from dicesim.wording import describe, unparse
@@ -114,20 +116,120 @@ class Plan:
         return -(-self.n // self.batch_size)
 
     def batch(self, index: int) -> Batch:
-        """Return the batch with this index."""
+        """Return the batch with this index.
+
+        Parameters
+        ----------
+        index : int
+            From 0.
+
+        Returns
+        -------
+        Batch
+        """
         return Batch(index, min(self.batch_size, self.n - index * self.batch_size))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, of which `from_dict` makes the plan again.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "expression": None if self.model else self.label,
+            "model": self.model and self.model.to_dict(),
+            "n": self.n,
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "method": self.method,
+            "bit_generator": self.bit_generator,
+            "until": self.until and self.until.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """Make a plan of plain values; a model is not loaded before it is rolled.
+
+        Parameters
+        ----------
+        values : mapping
+            What `to_dict` returned.
+
+        Returns
+        -------
+        Plan
+
+        Examples
+        --------
+        >>> from dicesim import parse
+        >>> plan = Plan(parse("2d6"), n=10, seed=42, batch_size=4)
+        >>> Plan.from_dict(plan.to_dict()) == plan
+        True
+        """
+        model, expression, until = (values[name] for name in ("model", "expression", "until"))
+        plain = ("n", "seed", "batch_size", "method", "bit_generator")
+        return cls(
+            rule=Model(**model) if model else parse(expression),
+            until=until and Precision.from_dict(until),
+            **{name: values[name] for name in plain},
+        )
+
     def precise(self, tally: Tally) -> bool:
-        """Tell whether the first batches, which counted this, reach the precision asked for."""
+        """Tell whether the first batches, which counted this, reach the precision asked for.
+
+        Parameters
+        ----------
+        tally : Tally
+            What the first batches counted.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> result = dicesim.run("2d6", until_se=0.01, rng=42)
+        >>> result.plan.precise(result.tally), result.plan.fulfilled(result.tally)
+        (True, True)
+        """
         batches = -(-tally.total // self.batch_size)
         return self.until is not None and self.until.reached(tally, batches)
 
     def fulfilled(self, tally: Tally) -> bool:
-        """Tell whether the first batches, which counted this, are all that was asked for."""
+        """Tell whether the first batches, which counted this, are all that was asked for.
+
+        Parameters
+        ----------
+        tally : Tally
+            What the first batches counted.
+
+        Returns
+        -------
+        bool
+        """
         return tally.total == self.n or self.precise(tally)
 
     def generator(self, index: int) -> np.random.Generator:
-        """Return the random numbers of a batch, from their beginning."""
+        """Return the random numbers of a batch, from their beginning.
+
+        Parameters
+        ----------
+        index : int
+            Of the batch.
+
+        Returns
+        -------
+        numpy.random.Generator
+
+        Examples
+        --------
+        >>> from dicesim import parse
+        >>> plan = Plan(parse("2d6"), n=10, seed=42, batch_size=4)
+        >>> plan.generator(0).random() == plan.generator(0).random() != plan.generator(1).random()
+        True
+        """
         sequence = np.random.SeedSequence(self.seed, spawn_key=(index,))
         bit_generator = getattr(np.random, self.bit_generator)
         return np.random.Generator(bit_generator(sequence))
@@ -202,7 +304,17 @@ def _shown(value: Any) -> str:
 
 
 def fresh_seed() -> int:
-    """Return a random seed below 2**53."""
+    """Return a random seed below 2**53.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> 0 <= fresh_seed() < 2**53
+    True
+    """
     return secrets.randbelow(_FRESH_SEEDS)
 
 

@@ -1,33 +1,22 @@
-"""Probability mass functions with exact integer weights."""
+"""Probability mass functions with exact integer weights, in all their forms."""
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
-from itertools import accumulate
-from numbers import Real
-from operator import add, index
-from typing import Any, Final
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
 
-from dicesim.caching import cached_property
-from dicesim.condition import Condition
-from dicesim.drawing import csv_text
-from dicesim.errors import ParameterError
-from dicesim.kronecker import pack, slot_width, unpack
+from dicesim.drawing import bins, csv_text, fitted, svg_histogram
+from dicesim.law import Law
+from dicesim.plotting import Bars, draw_shares
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 # Fractions with more digits than this are not printed: nobody reads them.
 MAX_DIGITS: Final = 100
-# Quantiles that are shown of every law.
-QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Pairs of outcomes that are combined one by one in about a second, and bytes of whole numbers that
-# are multiplied in that time.
-MAX_PAIRS: Final = 2**22
-_MAX_PACKED: Final = 2**20
 
 
-class PMF(Mapping[int, Fraction]):
+class PMF(Law):
     """The exact law of a total: its support and an integer weight for each outcome.
 
     A mapping from outcome to probability: ``pmf[18]`` is a `fractions.Fraction`, and 0 for
@@ -58,238 +47,15 @@ class PMF(Mapping[int, Fraction]):
     (Fraction(1, 2), 1.0, Fraction(3, 4))
     """
 
-    outcomes: tuple[int, ...]
-    weights: tuple[int, ...]
-
-    def __init__(self, weights: Mapping[int, int]) -> None:
-        try:
-            given = {index(x): index(w) for x, w in weights.items() if w}
-        except TypeError:
-            given = {}
-        if not given or min(given.values()) < 0:
-            raise ParameterError(
-                "weights: write whole numbers, at least one of them positive and none negative",
-                parameter="weights",
-            )
-        common = math.gcd(*given.values())
-        outcomes = tuple(sorted(given))
-        object.__setattr__(self, "outcomes", outcomes)
-        object.__setattr__(self, "weights", tuple(given[x] // common for x in outcomes))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__:
-            raise AttributeError(f"a PMF never changes; {name} cannot be set")
-        super().__setattr__(name, value)
-
-    def __getitem__(self, outcome: int) -> Fraction:
-        return Fraction(self.weight(outcome), self.total)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.outcomes)
-
-    def __len__(self) -> int:
-        return len(self.outcomes)
-
-    def __contains__(self, outcome: object) -> bool:
-        return outcome in self._weight
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, PMF):
-            return NotImplemented
-        return self.outcomes == other.outcomes and self.weights == other.weights
-
-    def __hash__(self) -> int:
-        return hash((self.outcomes, self.weights))
-
-    def __repr__(self) -> str:
-        if len(self) > 12:
-            low, high = self.outcomes[0], self.outcomes[-1]
-            return f"PMF(<{len(self)} outcomes, {low} to {high}>)"
-        return f"PMF({self._weight})"
-
-    @cached_property
-    def _weight(self) -> dict[int, int]:
-        return dict(zip(self.outcomes, self.weights, strict=True))
-
-    @cached_property
-    def cumulative(self) -> tuple[int, ...]:
-        """Running sums of the weights."""
-        return tuple(accumulate(self.weights))
-
-    @cached_property
-    def total(self) -> int:
-        """Sum of the weights: the common denominator of all probabilities."""
-        return sum(self.weights)
-
-    @cached_property
-    def exact_mean(self) -> Fraction:
-        """The mean, as a fraction."""
-        return Fraction(
-            sum(x * w for x, w in zip(self.outcomes, self.weights, strict=True)), self.total
-        )
-
-    @cached_property
-    def exact_variance(self) -> Fraction:
-        """The variance, as a fraction."""
-        square = sum(x * x * w for x, w in zip(self.outcomes, self.weights, strict=True))
-        return Fraction(square, self.total) - self.exact_mean**2
-
-    @property
-    def mean(self) -> float:
-        """The mean, rounded once."""
-        return float(self.exact_mean)
-
-    @property
-    def std(self) -> float:
-        """The standard deviation."""
-        return math.sqrt(self.exact_variance)
-
-    @cached_property
-    def likeliest(self) -> int:
-        """The least of the outcomes that have the greatest probability."""
-        return self.outcomes[self.weights.index(max(self.weights))]
-
-    @cached_property
-    def least_weight(self) -> int:
-        """Weight of the rarest outcome."""
-        return min(self.weights)
-
-    def probability(self, condition: str | int) -> Fraction:
-        """Probability that the total meets a comparison, such as ``">= 9"``.
-
-        Raises
-        ------
-        ParameterError
-            The text is no comparison.
-        """
-        holds = Condition.parse(condition).holds
-        return Fraction(sum(w for x, w in self._weight.items() if holds(x)), self.total)
-
-    def quantile(self, q: float | Fraction) -> int:
-        """Return the least outcome whose cumulative probability reaches `q`.
-
-        Raises
-        ------
-        ParameterError
-            `q` lies outside 0 to 1.
-        """
-        return quantile(self.outcomes, self.cumulative, q)
-
-    def convolve(self, other: PMF) -> PMF:
-        """Law of the sum of two independent totals.
-
-        Kronecker substitution: each law is one large integer, whose slots are wide enough that
-        the product cannot carry from one into the next, so that a single multiplication gives all
-        the weights. Gaps in the support cost a slot each, so wide and sparse laws go pair by pair.
-        """
-        _, width = self._slots(other)
-        if not width:
-            return self.combine(other, add)
-        product = self._packed(width) * other._packed(width)
-        return PMF(unpack(product, self.outcomes[0] + other.outcomes[0], width))
-
-    def convolution_cost(self, other: PMF) -> tuple[int, int, str]:
-        """Cost of `convolve`, what takes about a second, and the unit of both."""
-        slots, width = self._slots(other)
-        if width:
-            return slots * width, _MAX_PACKED, "bytes of packed weights"
-        return len(self) * len(other), MAX_PAIRS, "pairs of outcomes"
-
-    def _slots(self, other: PMF) -> tuple[int, int]:
-        """Count the slots of a product, and their bytes: 0 where pairs are the better way."""
-        slots = self._span + other._span - 1
-        if slots > 8 * len(self) * len(other):
-            return slots, 0
-        return slots, slot_width((self.total * other.total).bit_length())
-
-    @property
-    def _span(self) -> int:
-        return self.outcomes[-1] - self.outcomes[0] + 1
-
-    def _packed(self, width: int) -> int:
-        return pack(self._weight, self.outcomes[0], width)
-
-    def power(self, number: int) -> PMF:
-        """Law of the sum of so many independent totals, at least one.
-
-        The weights q of the n-th power of a polynomial p follow from ``p q' = n p' q``, one after
-        another (Knuth, "The Art of Computer Programming", 4.7, equation 9)::
-
-            k p[0] q[k] = sum over i > 0 of ((n + 1) i - k) p[i] q[k-i]
-
-        Few factors with many terms are raised to the power as one large integer, as in `convolve`.
-        """
-        if number == 1:
-            return self
-        recurrence, packed = self._power_costs(number)
-        slots = number * (self._span - 1) + 1
-        start = number * self.outcomes[0]
-        if packed < recurrence:
-            width = self._power_width(number)
-            return PMF(unpack(self._packed(width) ** number, start, width))
-        low, first = self.outcomes[0], self.weights[0]
-        terms = [(x - low, w) for x, w in zip(self.outcomes[1:], self.weights[1:], strict=True)]
-        weights = [first**number]
-        for k in range(1, slots):
-            known = sum(((number + 1) * i - k) * w * weights[k - i] for i, w in terms if i <= k)
-            weights.append(known // (k * first))
-        return PMF(dict(enumerate(weights, start=start)))
-
-    def power_cost(self, number: int) -> int:
-        """Count the steps of `power`, by the better of both ways."""
-        return min(self._power_costs(number)) if number > 1 else 0
-
-    def _power_costs(self, number: int) -> tuple[int, int]:
-        """Count steps of the recurrence, and what takes as long as the packed way (Karatsuba's)."""
-        slots = number * (self._span - 1) + 1
-        kilobytes = slots * self._power_width(number) / 1024
-        return slots * len(self), round(114 * kilobytes ** math.log2(3))
-
-    def _power_width(self, number: int) -> int:
-        return slot_width(self.total.bit_length() * number)
-
-    def combine(self, other: PMF, operation: Callable[[int, int], int]) -> PMF:
-        """Law of an operation on two independent totals, pair by pair.
-
-        Examples
-        --------
-        >>> PMF({1: 1, 2: 1}).combine(PMF({0: 1, 3: 1}), int.__mul__)
-        PMF({0: 2, 3: 1, 6: 1})
-        """
-        weights: dict[int, int] = {}
-        for x, v in self._weight.items():
-            for y, w in other._weight.items():
-                result = operation(x, y)
-                weights[result] = weights.get(result, 0) + v * w
-        return PMF(weights)
-
-    def map(self, function: Callable[[int], int]) -> PMF:
-        """Law of a function of the total."""
-        return self.combine(PMF({0: 1}), lambda x, _: function(x))
-
-    @classmethod
-    def mixture(cls, parts: Iterable[tuple[int, PMF]]) -> PMF:
-        """Law of a total drawn from one of several laws, each chosen with its weight.
-
-        Examples
-        --------
-        >>> PMF.mixture([(2, PMF({0: 1})), (1, PMF({0: 1, 1: 1}))])
-        PMF({0: 5, 1: 1})
-        """
-        parts = list(parts)
-        common = math.lcm(*(pmf.total for _, pmf in parts))
-        weights: dict[int, int] = {}
-        for weight, pmf in parts:
-            scale = weight * (common // pmf.total)
-            for outcome, share in pmf._weight.items():
-                weights[outcome] = weights.get(outcome, 0) + scale * share
-        return cls(weights)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values: ``mean``, ``std``, ``outcomes``, each with its probabilities.
 
         These are of the outcome itself, as a number and as an exact fraction, and of all that is at
         least, and at most, as much.
+
+        Returns
+        -------
+        dict
 
         Examples
         --------
@@ -312,46 +78,86 @@ class PMF(Mapping[int, Fraction]):
             ],
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return ``outcomes`` of `to_dict` as ``pandas.DataFrame`` and other tables take them.
+
+        Returns
+        -------
+        list of dict
+            A column with whole numbers beyond 64 bits is one of text.
+
+        Examples
+        --------
+        >>> [row["exact"] for row in PMF({0: 1, 1: 3}).rows()]
+        ['1/4', '3/4']
+        """
+        return fitted(self.to_dict()["outcomes"])
+
     def to_csv(self) -> str:
-        """Write ``outcomes`` of `to_dict` as CSV text."""
+        """Write ``outcomes`` of `to_dict` as CSV text.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> print(PMF({0: 1, 1: 3}).to_csv(), end="")
+        outcome,probability,exact,at_least,at_most
+        0,0.25,1/4,1.0,0.25
+        1,0.75,3/4,0.75,1.0
+        """
         return csv_text(self.to_dict()["outcomes"])
 
-    def weight(self, outcome: int) -> int:
-        """Weight of an outcome: 0 for what cannot occur."""
-        return self._weight.get(index(outcome), 0)
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the probabilities as bars; of more than 120 outcomes, neighbours share a bar.
 
-    def weight_at_most(self, outcome: int) -> int:
-        """Weight of all outcomes up to this one."""
-        place = bisect_right(self.outcomes, outcome)
-        return self.cumulative[place - 1] if place else 0
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed.
+
+        Examples
+        --------
+        >>> len(PMF({1: 1, 2: 2, 3: 1}).plot().patches)
+        3
+        """
+        bars = Bars.of(self.outcomes, self.weights)
+        shares = [sum(self.weights[place]) / self.total for place in bars.places]
+        return draw_shares(bars, shares, ax=ax, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"mean {self.mean:.7g}, sd {self.std:.7g}"
+
+    def _repr_html_(self) -> str:
+        rows = bins(self.outcomes, self.weights)
+        shares = [sum(self.weights[row]) / self.total for _, row in rows]
+        title = f"{self._title}, {len(self):,} outcomes"
+        picture = svg_histogram([label for label, _ in rows], shares, None, title=title)
+        return f"<div><p>{escape(title)}</p>{picture}</div>"
 
     def exact(self, outcome: int) -> str | None:
-        """Probability of an outcome in lowest terms, as ``"1/36"``; None where it is too long."""
+        """Probability of an outcome in lowest terms, as ``"1/36"``; None where it is too long.
+
+        Parameters
+        ----------
+        outcome : int
+
+        Returns
+        -------
+        str or None
+        """
         if self.total >= 10**MAX_DIGITS:
             return None
         numerator, denominator = self[outcome].as_integer_ratio()
         return f"{numerator}/{denominator}"
-
-
-def quantile(outcomes: Sequence[int], cumulative: Sequence[int], q: float | Fraction) -> int:
-    """Return the least outcome whose cumulative weight reaches the share `q` of all weight.
-
-    Parameters
-    ----------
-    outcomes : sequence of int
-        Ascending.
-    cumulative : sequence of int
-        Running sums of the weights of the outcomes, which are positive.
-    q : float or Fraction
-        Share of the weight, from 0 to 1.
-
-    Raises
-    ------
-    ParameterError
-        `q` lies outside 0 to 1.
-    """
-    if not isinstance(q, Real) or not 0 <= q <= 1:
-        raise ParameterError(f"q: {q!r} is no share; write a number from 0 to 1", parameter="q")
-    # A float stands for the decimal that it is written as: .05 of 20 is 1.
-    share = q if isinstance(q, Fraction) else Fraction(repr(float(q)))
-    return outcomes[bisect_left(cumulative, share * cumulative[-1])]

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -153,3 +153,22 @@ def _share(file: Path, place: str, text: str) -> Fraction:
         f"{place}: {text[:40]!r} is no probability; write it as 1/36 or 0.125, or write whole "
         "numbers as weights",
     )
+
+
+def pmf_to_hexadecimal(pmf: PMF) -> dict[str, str]:
+    """Write a law as text; Python writes no decimals of more than some thousand digits.
+
+    Examples
+    --------
+    >>> pmf_to_hexadecimal(PMF({0: 1, 1: 255}))
+    {'0': '1', '1': 'ff'}
+    """
+    return {
+        str(outcome): f"{weight:x}"
+        for outcome, weight in zip(pmf.outcomes, pmf.weights, strict=True)
+    }
+
+
+def pmf_from_hexadecimal(weights: Mapping[str, str]) -> PMF:
+    """Read what `pmf_to_hexadecimal` wrote."""
+    return PMF({int(outcome): int(weight, 16) for outcome, weight in weights.items()})

@@ -55,6 +55,13 @@ class PowerAnalysis:
         Cohen's w of the bias.
     found : {"n", "bias", "power"}
         Which of the three follows from the others.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> analysis = dicesim.power("1d20", bias=0.05)
+    >>> analysis.n, analysis.outcome, analysis.found
+    (210120, 1, 'n')
     """
 
     expression: str
@@ -69,7 +76,12 @@ class PowerAnalysis:
     found: Literal["n", "bias", "power"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {"schema": SCHEMA, **asdict(self)}
 
 

@@ -52,16 +52,57 @@ class Precision:
     of: Condition | None = None
 
     def reached(self, tally: Tally, batches: int) -> bool:
-        """Tell whether the first `batches`, which counted this tally, are enough."""
+        """Tell whether the first `batches`, which counted this tally, are enough.
+
+        Parameters
+        ----------
+        tally : Tally
+            What the batches counted.
+        batches : int
+            How many they were.
+
+        Returns
+        -------
+        bool
+        """
         return batches >= _BATCHES and 0 < self._excess(tally) <= 1
 
     def expected_n(self, tally: Tally) -> float:
-        """Guess how many trials will be enough; infinity where nothing can be known yet."""
+        """Guess how many trials will be enough; infinity where nothing can be known yet.
+
+        Parameters
+        ----------
+        tally : Tally
+            What was counted so far.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> round(Precision(standard_error=0.05).expected_n(Tally.of({1: 50, 2: 50})))
+        101
+        """
         excess = self._excess(tally)
         return tally.total * excess**2 if excess else float("inf")
 
     def estimate(self, tally: Tally) -> Estimate | None:
-        """Estimate what the rule is about."""
+        """Estimate what the rule is about.
+
+        Parameters
+        ----------
+        tally : Tally
+
+        Returns
+        -------
+        Estimate or None
+
+        Examples
+        --------
+        >>> Precision(standard_error=0.05).estimate(Tally.of({1: 50, 2: 50})).value
+        1.5
+        """
         return mean(tally) if self.of is None else probability(tally, self.of)
 
     def _excess(self, tally: Tally) -> float:
@@ -81,7 +122,12 @@ class Precision:
         return excess
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rule in plain values."""
+        """Return the rule in plain values.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "standard_error": self.standard_error,
             "margin": self.margin,
@@ -90,7 +136,23 @@ class Precision:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Precision:
-        """Make the rule again."""
+        """Make the rule again.
+
+        Parameters
+        ----------
+        values : dict
+            What `to_dict` returned.
+
+        Returns
+        -------
+        Precision
+
+        Examples
+        --------
+        >>> rule = Precision(margin=0.1)
+        >>> Precision.from_dict(rule.to_dict()) == rule
+        True
+        """
         of = values["of"]
         return cls(**values | {"of": None if of is None else Condition.parse(of)})
 

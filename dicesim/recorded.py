@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dicesim.accumulation import Record
 from dicesim.dependence import (
@@ -16,97 +16,25 @@ from dicesim.dependence import (
     repeats_test,
     runs_test,
 )
+from dicesim.errors import ParameterError
 from dicesim.evidence import e_value, log_e_value, mean_e_value
-from dicesim.outcome_tests import holm, z_score
+from dicesim.outcome_tests import holm_adjusted, holm_level
+from dicesim.picture import draw_tally
 from dicesim.pmf import PMF
+from dicesim.recorded_tests import JointTest, Margin
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 from dicesim.validation import Check, Verdict, goodness_of_fit
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 SCHEMA: Final = "dicesim.check/1"
 # Tests that a verdict names one by one.
 _NAMED: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Margin:
-    """What one column shows, or the total of all, without regard to the others.
-
-    Parameters
-    ----------
-    name : str
-    pmf : PMF
-        The law it is held against.
-    tally : Tally
-    check : Check
-        Goodness of fit, at the level that Holm's method leaves to each test.
-    """
-
-    name: str
-    pmf: PMF
-    tally: Tally
-    check: Check
-
-    @property
-    def outcomes(self) -> list[dict[str, Any]]:
-        """A row for each outcome of the law, those that never came as well."""
-        counts, n = self.tally.counter(), self.tally.total
-        return [
-            {
-                "outcome": outcome,
-                "count": counts[outcome],
-                "observed": counts[outcome] / n,
-                "expected": weight / self.pmf.total,
-                "exact": self.pmf.exact(outcome),
-                "z": z_score(counts[outcome], n, weight, self.pmf.total),
-            }
-            for outcome, weight in zip(self.pmf.outcomes, self.pmf.weights, strict=True)
-        ]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
-        return {"name": self.name, "outcomes": self.outcomes, "check": self.check.to_dict()}
-
-
-@dataclass(frozen=True, slots=True)
-class JointTest:
-    """One of several tests that are judged together.
-
-    Parameters
-    ----------
-    label : str
-        What was tested.
-    source : Margin or IndependenceTest
-    p_value, holm_p : float or None
-        As if it were the only test, and adjusted by Holm's method (S. Holm, "A simple sequentially
-        rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979).
-    """
-
-    label: str
-    source: Margin | IndependenceTest
-    p_value: float | None
-    holm_p: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
-        if isinstance(self.source, IndependenceTest):
-            figures = self.source.to_dict()
-        else:
-            check = self.source.check
-            figures = {
-                "kind": "goodness of fit",
-                "columns": [self.source.name],
-                "statistic": check.statistic,
-                "dof": check.dof,
-                "p_value": check.p_value,
-                "effect_size": check.effect_size,
-                "observed": None,
-                "expected": None,
-            }
-        return {"test": self.label, **figures, "holm_p": self.holm_p}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecordedCheck:
     """What recorded rolls say about a law.
 
@@ -133,6 +61,15 @@ class RecordedCheck:
         Logarithm of the mean of the columns' e-values; no part of the verdict.
     notes : tuple of str
         What is to be kept in mind.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> recorded = dicesim.check([1, 6, 6, 2, 6, 6, 6, 6], "1d6")
+    >>> recorded
+    <RecordedCheck 1d6: 8 rolls, deviates>
+    >>> recorded.alarm, recorded.total.name, len(recorded.tests)
+    (True, 'column 1', 4)
     """
 
     against: str
@@ -148,6 +85,12 @@ class RecordedCheck:
     log_e_value: float
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<RecordedCheck {self.against}: {self.n:,} rolls, {self.verdict}>"
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.explanation}"
+
     @property
     def alarm(self) -> bool:
         """Whether the rolls deviate, or fit suspiciously well."""
@@ -159,7 +102,12 @@ class RecordedCheck:
         return self.total.check if self.total else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the form that library and command line share."""
+        """Return the form that library and command line share.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "against": self.against,
@@ -178,8 +126,59 @@ class RecordedCheck:
             "versions": versions(),
         }
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the shares of the rolls as bars, with 95 % intervals, and the law as marks.
+
+        Those of the total of each row, where there are several columns.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed, or the total has no law.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> len(dicesim.check([1, 2, 2, 6, 4], "1d6").plot().patches)
+        6
+        """
+        if self.total is None:
+            raise ParameterError(
+                "plot: the total of these columns has no law to be held against; check one column",
+                parameter="plot",
+            )
+        of = self.against if len(self.columns) == 1 else f"{len(self.columns)} x {self.against}"
+        return draw_tally(
+            self.total.tally,
+            self.total.pmf,
+            ax=ax,
+            law=of,
+            title=f"{self.n:,} rolls, {self.verdict}",
+            ylabel="share of rolls",
+        )
+
     def to_json(self) -> str:
-        """`to_dict` as JSON text; figures that are not defined are null."""
+        """`to_dict` as JSON text; figures that are not defined are null.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim, json
+        >>> json.loads(dicesim.check([1, 6, 6], "1d6").to_json())["schema"]
+        'dicesim.check/1'
+        """
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
 
@@ -241,31 +240,6 @@ def evidence(record: Record, pmf: PMF) -> float:
         log_e_value(dict(zip(pmf.outcomes, column.counts.tolist(), strict=True)), pmf)
         for column in record.columns
     )
-
-
-def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjust p-values by Holm's method; those that are missing stay so and do not count."""
-    known = iter(holm([p for p in p_values if p is not None]).tolist())
-    return [None if p is None else next(known) for p in p_values]
-
-
-def holm_level(
-    p_values: Sequence[float | None], adjusted: Sequence[float | None], alpha: float
-) -> float:
-    """Level at which single tests decide just what Holm's method decides.
-
-    With r of m tests rejected that is alpha / (m - r): the next p-value was not below it, and
-    those that were rejected lie below an even lower one.
-
-    Examples
-    --------
-    >>> p_values = [0.001, 0.004, 0.5]
-    >>> holm_level(p_values, holm_adjusted(p_values), 0.01)
-    0.01
-    """
-    left = sum(p is not None for p in p_values)
-    left -= sum(p is not None and p < alpha for p in adjusted)
-    return alpha / max(left, 1)
 
 
 def _laws(record: Record, pmf: PMF, total: PMF | None) -> list[tuple[str, PMF, Tally]]:

@@ -9,7 +9,8 @@ from typing import Final, TypeAlias
 from dicesim.drawing import bins
 from dicesim.notation import parse
 from dicesim.outcome_tests import z_score
-from dicesim.recorded import JointTest, Margin, RecordedCheck
+from dicesim.recorded import RecordedCheck
+from dicesim.recorded_tests import JointTest, Margin
 from dicesim.report import (
     Column,
     check_lines,
@@ -45,6 +46,12 @@ def format_check(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> format_check(dicesim.check([1, 6, 6], "1d6")).splitlines()[1]
+    '3 rolls, in order'
     """
     lines = [
         *wrap(heading(parse(result.against)), width),
@@ -64,6 +71,14 @@ def format_check(
 
 def format_look(look: Look) -> str:
     """Say in a line what rolls that are still being made show so far.
+
+    Parameters
+    ----------
+    look : Look
+
+    Returns
+    -------
+    str
 
     Examples
     --------

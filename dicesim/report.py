@@ -9,14 +9,12 @@ from typing import Final
 
 from dicesim.drawing import bar, bins
 from dicesim.expression import Expression
-from dicesim.notation import parse
+from dicesim.findings import Findings
 from dicesim.outcome_tests import adjusted_p_values, z_score
-from dicesim.pmf import PMF, QUANTILES
-from dicesim.power_analysis import PowerAnalysis
-from dicesim.result import Result
+from dicesim.pmf import PMF
+from dicesim.quantiles import QUANTILES
 from dicesim.sampling import Roll
-from dicesim.validation import ALARM, Check
-from dicesim.verdicts import percent
+from dicesim.validation import Check
 from dicesim.wording import describe, unparse
 
 _LEAST_BAR: Final = 8
@@ -27,7 +25,7 @@ Column = tuple[str, list[str]]
 
 
 def format_run(
-    result: Result, *, width: int = 80, ascii_only: bool = False, show_all: bool = False
+    result: Findings, *, width: int = 80, ascii_only: bool = False, show_all: bool = False
 ) -> str:
     """Lay out a result as a table with verdict.
 
@@ -44,6 +42,13 @@ def format_run(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> result = dicesim.run("2d6", n=10_000, rng=42)
+    >>> print(format_run(result).splitlines()[0])
+    2d6: two d6, sum
     """
     question = f"{result.plan.label}: {result.plan.summary}"
     lines = [*wrap(question, width), *wrap(_trials(result), width), ""]
@@ -77,6 +82,20 @@ def format_exact(
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> tree = dicesim.parse("d2")
+    >>> print(format_exact(tree, dicesim.exact(tree), width=60, ascii_only=True))
+    1d2: one d2
+    <BLANKLINE>
+    outcome  probability  exact   at least    at most
+          1     50.0000%    1/2  100.0000%   50.0000%  ########
+          2     50.0000%    1/2   50.0000%  100.0000%  ########
+    <BLANKLINE>
+    mean 1.5, sd 0.5, 2 outcomes
+    quantiles: 5% 1, 25% 1, 50% 1, 75% 2, 95% 2
     """
     rows = bins(pmf.outcomes, pmf.weights, show_all=show_all)
     below = [pmf.cumulative[row.start - 1] if row.start else 0 for _, row in rows]
@@ -107,6 +126,14 @@ def format_exact(
 def format_roll(roll: Roll) -> str:
     """Show the dice of every pool, dropped ones in brackets, and the total.
 
+    Parameters
+    ----------
+    roll : Roll
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> from dicesim.notation import parse
@@ -126,48 +153,6 @@ def format_roll(roll: Roll) -> str:
     return f"{unparse(roll.expression)}: {shown}{' ' if shown else ''}= {roll.total:,}"
 
 
-def format_power(analysis: PowerAnalysis, *, width: int = 80) -> str:
-    """Say how many rolls show which bias, and how surely.
-
-    Parameters
-    ----------
-    analysis : PowerAnalysis
-    width : int, optional
-        Columns of the terminal.
-
-    Returns
-    -------
-    str
-    """
-    return "\n".join(
-        [
-            *wrap(heading(parse(analysis.expression)), width),
-            "",
-            *wrap(_power(analysis), width),
-            *wrap(
-                f"chi-square test on {analysis.dof:,} dof, alarm below p = {analysis.alpha:g} "
-                f"(a run has {ALARM:g}); effect size w = {analysis.effect_size:.2g}",
-                width,
-            ),
-        ]
-    )
-
-
-def _power(analysis: PowerAnalysis) -> str:
-    rolls, sure = counted(analysis.n, "roll"), f"with a probability of {analysis.power:.1%}"
-    if analysis.found != "bias":
-        bias = f"{analysis.outcome} by {_signed(analysis.bias)} of its share"
-        return f"{rolls} would show a bias of {bias} {sure}"
-    if analysis.bias > max(1, 1 / analysis.probability - 1):
-        return f"{rolls} would show no bias of {analysis.outcome}, however large, {sure}"
-    bias = f"{analysis.outcome} by {percent(analysis.bias)} of its share, either way,"
-    return f"{rolls} would show a bias of {bias} {sure}"
-
-
-def _signed(share: float) -> str:
-    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
-
-
 def heading(expression: Expression) -> str:
     """Say what was understood: canonical notation, and the same in words."""
     return f"{unparse(expression)}: {describe(expression)}"
@@ -175,6 +160,15 @@ def heading(expression: Expression) -> str:
 
 def format_rate(rate: float) -> str:
     """Trials per second, readable at any size.
+
+    Parameters
+    ----------
+    rate : float
+        Trials per second.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -188,7 +182,7 @@ def format_rate(rate: float) -> str:
     return f"{rate:,.0f} trials/s"
 
 
-def _trials(result: Result) -> str:
+def _trials(result: Findings) -> str:
     plan = result.plan
     number = counted(result.n, "trial")
     if not result.complete:
@@ -201,7 +195,7 @@ def _trials(result: Result) -> str:
     return f"{number} in {counted(batches, 'batch', 'batches')}, {how}"
 
 
-def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> list[str]:
+def _run_table(result: Findings, width: int, ascii_only: bool, show_all: bool) -> list[str]:
     pmf, n, support = result.pmf, result.n, result.support
     counts = result.counts
     weights = [counts[x] if pmf is None else pmf.weight(x) for x in support]
@@ -231,7 +225,7 @@ def _run_table(result: Result, width: int, ascii_only: bool, show_all: bool) -> 
     return lines
 
 
-def _stars(result: Result, counts: list[int], weights: list[int]) -> list[bool]:
+def _stars(result: Findings, counts: list[int], weights: list[int]) -> list[bool]:
     """Tell which rows deviate by themselves, where the whole does."""
     if not (result.pmf and result.check and result.check.verdict == "deviates"):
         return [False] * len(counts)
@@ -281,7 +275,7 @@ def layout_table(
     return lines
 
 
-def _figures(result: Result) -> list[str]:
+def _figures(result: Findings) -> list[str]:
     if result.mean is None:
         return []
     pmf, probability, law = result.pmf, result.asked, result.law
@@ -308,7 +302,7 @@ def _with_error(value: float, error: float | None, label: str = "") -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}{label}"
 
 
-def _precision(result: Result) -> list[str]:
+def _precision(result: Findings) -> list[str]:
     """Tell what was rolled for, and whether it was reached."""
     until = result.plan.until
     if until is None:
@@ -327,7 +321,7 @@ def _precision(result: Result) -> list[str]:
     return [f"rolled for {target}"]
 
 
-def _verdict(result: Result) -> list[str]:
+def _verdict(result: Findings) -> list[str]:
     if result.check is None:
         return [f"no check: {result.check_unavailable}"]
     lines = check_lines(result.check)
@@ -381,7 +375,7 @@ def _effect(check: Check) -> str:
     return f"{size}; less chance, {low:.2g} to {high:.2g} (95 % interval)"
 
 
-def _rate(result: Result) -> str:
+def _rate(result: Findings) -> str:
     return f"{result.elapsed_seconds:.3g} s, {format_rate(result.trials_per_second)}"
 
 

@@ -1,43 +1,33 @@
-"""What a run found: counts, estimates with their uncertainty, the check, and the one JSON form."""
+"""The forms of what a run found: JSON, CSV, a file, a table, a picture."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
-from collections import Counter
 from dataclasses import dataclass
 from html import escape
-from itertools import accumulate
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from dicesim._version import __version__
-from dicesim.caching import cached_property
-from dicesim.choices import Aggregation, StartMethod
-from dicesim.condition import Condition
-from dicesim.drawing import bins, csv_text, svg_histogram
-from dicesim.estimates import (
-    LEVEL,
-    Estimate,
-    Moments,
-    mean,
-    probability,
-    standard_error_of_std,
-)
-from dicesim.model import Model
-from dicesim.outcome_tests import adjusted_p_values, simultaneous_intervals, z_score
-from dicesim.plan import Plan
-from dicesim.pmf import PMF, quantile
-from dicesim.tally import Tally
-from dicesim.validation import ALARM, Check, goodness_of_fit
+from dicesim.documents import write_document
+from dicesim.drawing import bins, csv_text, fitted, svg_histogram
+from dicesim.findings import Findings
+from dicesim.picture import draw_tally
+from dicesim.pmf_files import pmf_to_hexadecimal
+from dicesim.report import format_run
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
 
 SCHEMA: Final = "dicesim.run/1"
-_TESTED: Final = ("p_holm", "low", "high")
+SAVED: Final = "dicesim.result/1"
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Findings):
     """The outcome of a run.
 
     Figures that are not defined (the spread of a single trial, anything of none) are None.
@@ -67,213 +57,26 @@ class Result:
         What the user should know, such as an option that had no effect.
     law : {"exact", "expected"}
         Whether `pmf` was worked out, or handed in.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> result = dicesim.run("2d6", n=10_000, rng=42)
+    >>> result
+    <Result 2d6: 10,000 trials, seed 42, consistent>
+    >>> result.counts[7], result.unique, result.quantile(0.5)
+    (1721, 11, 7)
+    >>> [round(end, 3) for end in result.interval(0.99)]
+    [6.977, 7.102]
     """
 
-    plan: Plan
-    tally: Tally
-    executor: str
-    aggregation: Aggregation
-    workers: int | None
-    start_method: StartMethod | None
-    elapsed_seconds: float
-    pmf: PMF | None
-    exact_unavailable: str = ""
-    alpha: float = ALARM
-    of: Condition | None = None
-    notes: tuple[str, ...] = ()
-    law: Literal["exact", "expected"] = "exact"
-
-    @property
-    def expression(self) -> str | None:
-        """The expression in canonical notation; None for a model."""
-        return None if self.model else self.plan.label
-
-    @property
-    def model(self) -> Model | None:
-        """The model; None for an expression."""
-        return self.plan.model
-
-    @property
-    def seed(self) -> int:
-        """Handed back as ``rng``, replays the run."""
-        return self.plan.seed
-
-    @cached_property
-    def n(self) -> int:
-        """Number of trials that were rolled."""
-        return self.tally.total
-
-    @property
-    def requested_n(self) -> int:
-        """Number of trials that were asked for; at most so many with a precision target."""
-        return self.plan.n
-
-    @cached_property
-    def complete(self) -> bool:
-        """Whether all trials were rolled, or as many as the precision asked for needed."""
-        return self.plan.fulfilled(self.tally)
-
-    @property
-    def precision_reached(self) -> bool:
-        """Whether a precision was asked for, and reached."""
-        return self.plan.precise(self.tally)
-
-    @cached_property
-    def _counts(self) -> Counter[int]:
-        return self.tally.counter()
-
-    @property
-    def counts(self) -> Counter[int]:
-        """How often each total occurred, ascending; a new `Counter` each time."""
-        return self._counts.copy()
-
-    @property
-    def unique(self) -> int:
-        """Number of different totals that occurred."""
-        return self.tally.unique
-
-    @property
-    def trials_per_second(self) -> float:
-        """Trials rolled per second of elapsed time."""
-        return self.n / max(self.elapsed_seconds, 1e-9)
-
-    @cached_property
-    def _moments(self) -> Moments:
-        return Moments.of(self.tally)
-
-    @property
-    def mean(self) -> float | None:
-        """Mean of the totals."""
-        return self._moments.mean
-
-    @property
-    def std(self) -> float | None:
-        """Sample standard deviation of the totals, with n - 1."""
-        return self._moments.std
-
-    @property
-    def standard_error(self) -> float | None:
-        """Standard error of the mean."""
-        return self._moments.standard_error
-
-    @property
-    def standard_error_of_std(self) -> float | None:
-        """Standard error of the standard deviation."""
-        return standard_error_of_std(self.tally)
-
-    def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Confidence interval of the mean, from Student's distribution.
-
-        Parameters
-        ----------
-        level : float, optional
-            Confidence, between 0 and 1.
-
-        Raises
-        ------
-        ParameterError
-            The level is not between 0 and 1.
-        """
-        estimate = mean(self.tally, level)
-        return None if estimate is None else estimate.interval
-
-    def probability(self, condition: str | int, level: float = LEVEL) -> Estimate | None:
-        """Estimate the probability that the total meets a comparison, such as ``">= 9"``.
-
-        The interval is Wilson's, which holds for rare and for missing outcomes too (E. B. Wilson,
-        "Probable inference ...", Journal of the American Statistical Association 22, 1927).
-
-        Parameters
-        ----------
-        condition : str or int
-            A comparison operator and a whole number; a bare number means ``==``.
-        level : float, optional
-            Confidence of the interval, between 0 and 1.
-
-        Raises
-        ------
-        ParameterError
-            The condition cannot be read, or the level is not between 0 and 1.
-        """
-        return probability(self.tally, Condition.parse(condition), level)
-
-    def quantile(self, q: float) -> int | None:
-        """Return the least total that at least a share `q` of the trials did not exceed.
-
-        Raises
-        ------
-        ParameterError
-            `q` lies outside 0 to 1.
-        """
-        if not self.n:
-            return None
-        return quantile(list(self._counts), list(accumulate(self._counts.values())), q)
-
-    @property
-    def check_unavailable(self) -> str:
-        """Why there is no check; empty where there is one."""
-        if self.pmf is None:
-            return self.exact_unavailable
-        if len(self.pmf) == 1:
-            return "there is only one possible outcome"
-        return "" if self.n else "nothing was rolled"
-
-    @cached_property
-    def check(self) -> Check | None:
-        """Goodness of fit against the exact distribution, or None (see `check_unavailable`)."""
-        if self.pmf is None or self.check_unavailable:
-            return None
-        return goodness_of_fit(self.tally, self.pmf, self.alpha)
-
-    @property
-    def support(self) -> list[int]:
-        """All outcomes that can occur where that is known, and all that did."""
-        return sorted({*(self.pmf or ()), *self._counts})
-
-    @property
-    def outcomes(self) -> list[dict[str, Any]]:
-        """A row for each outcome of the support.
-
-        With what each outcome says by itself when all of them are looked at: its p-value, adjusted
-        by Holm's method, and Wilson intervals that hold together at the level 1 - alpha.
-        """
-        support, pmf = self.support, self.pmf
-        counts = [self._counts[outcome] for outcome in support]
-        columns: dict[str, list[float]] = {}
-        if self.n and pmf:
-            weights = [pmf.weight(outcome) for outcome in support]
-            columns["p_holm"] = adjusted_p_values(counts, weights, self.n, pmf.total).tolist()
-        if self.n:
-            low, high = simultaneous_intervals(counts, self.n, self.alpha)
-            columns |= {"low": low.tolist(), "high": high.tolist()}
-        return [
-            {
-                **self._row(outcome),
-                **{name: columns[name][i] if name in columns else None for name in _TESTED},
-            }
-            for i, outcome in enumerate(support)
-        ]
-
-    def _row(self, outcome: int) -> dict[str, Any]:
-        count, weight = self._counts[outcome], 0
-        expected = z = exact = None
-        if self.pmf is not None:
-            weight = self.pmf.weight(outcome)
-            expected = weight / self.pmf.total
-            exact = self.pmf.exact(outcome)
-            if weight and self.n:
-                z = z_score(count, self.n, weight, self.pmf.total)
-        return {
-            "outcome": outcome,
-            "count": count,
-            "observed": count / self.n if self.n else None,
-            "expected": expected,
-            "exact": exact,
-            "z": z,
-        }
-
     def to_dict(self) -> dict[str, Any]:
-        """Return the one form that library, command line and service share."""
+        """Return the one form that library, command line and service share.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "expression": self.expression,
@@ -311,11 +114,6 @@ class Result:
             return None
         return {**until.to_dict(), "reached": self.precision_reached}
 
-    @property
-    def asked(self) -> Estimate | None:
-        """Estimate of the probability that was asked for."""
-        return None if self.of is None else probability(self.tally, self.of)
-
     def _probability(self) -> dict[str, Any] | None:
         estimate = self.asked
         if estimate is None:
@@ -330,12 +128,137 @@ class Result:
         }
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text; figures that are not defined are null."""
+        """`to_dict` as JSON text; figures that are not defined are null.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim, json
+        >>> json.loads(dicesim.run("2d6", n=1000, rng=42).to_json())["schema"]
+        'dicesim.run/1'
+        """
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_csv(self) -> str:
-        """`outcomes` as CSV text."""
+        """`outcomes` as CSV text.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.run("2d6", n=1000, rng=42).to_csv().splitlines()[0]
+        'outcome,count,observed,expected,exact,z,p_holm,low,high'
+        """
         return csv_text(self.outcomes)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return `outcomes` as ``pandas.DataFrame`` and other tables of data take them.
+
+        Returns
+        -------
+        list of dict
+            Those of `outcomes`; a column with whole numbers beyond 64 bits is one of text.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.run("2d6", n=1000, rng=42).rows()[0]["exact"]
+        '1/36'
+        """
+        return fitted(self.outcomes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to a file, of which `load` makes an equal one.
+
+        The file is JSON; it is written whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced if it exists.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be made there.
+        ExecutionError
+            There is no room for it.
+
+        Examples
+        --------
+        >>> import dicesim, tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     dicesim.run("2d6", n=1000, rng=42).save(f"{directory}/dice.json")
+        ...     dicesim.load(f"{directory}/dice.json")
+        <Result 2d6: 1,000 trials, seed 42, consistent>
+        """
+        content = {
+            "plan": self.plan.to_dict(),
+            "counts": list(self._counts.items()),
+            "executor": self.executor,
+            "aggregation": self.aggregation,
+            "workers": self.workers,
+            "start_method": self.start_method,
+            "elapsed_seconds": self.elapsed_seconds,
+            "pmf": self.pmf and pmf_to_hexadecimal(self.pmf),
+            "exact_unavailable": self.exact_unavailable,
+            "alpha": self.alpha,
+            "of": None if self.of is None else str(self.of),
+            "notes": list(self.notes),
+            "law": self.law,
+        }
+        write_document(path, SAVED, content)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the observed shares as bars, with 95 % intervals, and the exact ones as marks.
+
+        The intervals are Wilson's and hold together, for all bars at once; of more than 120
+        outcomes, neighbours share a bar. Nothing is shown: hand in axes of `matplotlib.pyplot`,
+        save the figure, or let a notebook show it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Drawn into; left out, a new figure is made, which no window knows of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ParameterError
+            matplotlib, the extra ``plot``, is not installed.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> ax = dicesim.run("2d6", n=1000, rng=42).plot()
+        >>> ax.get_title(), len(ax.patches)
+        ('2d6: 1,000 trials, seed 42', 11)
+        """
+        return draw_tally(
+            self.tally,
+            self.pmf,
+            ax=ax,
+            law=self.law,
+            title=f"{self.plan.label}: {self.n:,} trials, seed {self.seed}",
+            ylabel="share of trials",
+        )
+
+    def __str__(self) -> str:
+        return format_run(self)
+
+    def __repr__(self) -> str:
+        verdict = self.check.verdict if self.check else "no check"
+        part = "" if self.complete else f" of {self.requested_n:,}"
+        return f"<Result {self.plan.label}: {self.n:,}{part} trials, seed {self.seed}, {verdict}>"
 
     def _repr_html_(self) -> str:
         title = f"{self.plan.summary}: {self.n:,} trials, seed {self.seed}"
@@ -349,14 +272,25 @@ class Result:
             None if self.pmf is None else [sum(weights[row]) / self.pmf.total for _, row in rows],
             title=title,
         )
+        key = "bars: observed" if self.pmf is None else f"bars: observed, lines: {self.law}"
         verdict = f"no check: {self.check_unavailable}"
         if self.check:
             verdict = f"{self.check.verdict}: {self.check.explanation}"
-        return f"<div><p>{escape(title)}</p>{picture}<p>{escape(verdict)}</p></div>"
+        return f"<div><p>{escape(title)}</p>{picture}<p>{key}</p><p>{escape(verdict)}</p></div>"
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that counts depend on, and of Python."""
+    """Versions of everything that counts depend on, and of Python.
+
+    Returns
+    -------
+    dict[str, str]
+
+    Examples
+    --------
+    >>> list(versions())
+    ['dicesim', 'numpy', 'scipy', 'python']
+    """
     from importlib.metadata import version  # slow to import, and seldom needed
 
     return {

@@ -29,7 +29,22 @@ if TYPE_CHECKING:  # most runs are not kept
 
 
 class Progress(NamedTuple):
-    """How far a run has come."""
+    """How far a run has come.
+
+    Attributes
+    ----------
+    done, requested : int
+        Trials.
+    elapsed_seconds : float
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> seen = []
+    >>> result = dicesim.run("2d6", n=1000, rng=42, progress=seen.append)
+    >>> seen[-1].done, seen[-1].requested
+    (1000, 1000)
+    """
 
     done: int
     requested: int

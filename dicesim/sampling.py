@@ -195,6 +195,13 @@ class RolledPool:
     pool : Dice or Group
     kept, dropped : tuple of int
         What the dice show that count, and those that do not; parts of a group count as dice.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> (roll,) = dicesim.roll_dice("4d6kh3", rng=7)
+    >>> len(roll.pools[0].kept), len(roll.pools[0].dropped)
+    (3, 1)
     """
 
     pool: Dice | Group
@@ -203,7 +210,18 @@ class RolledPool:
 
     @classmethod
     def of(cls, pool: Dice | Group, rolled: Rolled) -> RolledPool:
-        """Take the dice of the first trial of a block; after a selection, the highest first."""
+        """Take the dice of the first trial of a block; after a selection, the highest first.
+
+        Parameters
+        ----------
+        pool : Dice or Group
+        rolled : Rolled
+            The dice of a block of trials.
+
+        Returns
+        -------
+        RolledPool
+        """
         kept = _first_trial(rolled)
         if not rolled.dropped:
             return cls(pool, kept)
@@ -226,6 +244,13 @@ class Roll:
     total : int
     pools : tuple of RolledPool
         Each pool in the order in which it was rolled.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> (roll,) = dicesim.roll_dice("3d6", rng=7)
+    >>> roll.total == sum(roll.pools[0].kept) == roll.to_dict()["total"]
+    True
     """
 
     expression: Expression
@@ -233,7 +258,12 @@ class Roll:
     pools: tuple[RolledPool, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: ``total``, and ``pools`` with notation, faces and dropped faces."""
+        """Plain values: ``total``, and ``pools`` with notation, faces and dropped faces.
+
+        Returns
+        -------
+        dict
+        """
         pools = [
             {"pool": unparse(one.pool), "faces": list(one.kept), "dropped": list(one.dropped)}
             for one in self.pools

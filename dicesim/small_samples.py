@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dicesim.cells import Table
 from dicesim.monte_carlo import Tails, monte_carlo_tails
+from dicesim.outcome_tests import at_least, at_most
 
 Floats = NDArray[np.float64]
 
@@ -53,8 +54,6 @@ def binomial_tails(table: Table) -> Tails:
     >>> round(binomial_tails(coin).right, 6) == round(2 * 56 / 1024, 6)
     True
     """
-    from scipy import special
-
     n, total, weight = table.n, table.total, table.weights[0]
     off = abs(total * table.counts[0] - n * weight)
     share = weight / total
@@ -62,8 +61,8 @@ def binomial_tails(table: Table) -> Tails:
     def beyond(off: int) -> float:
         """Probability of a deviation of at least `off` / total."""
         low, high = (n * weight - off) // total, -((-n * weight - off) // total)
-        below = float(special.bdtr(low, n, share)) if low >= 0 else 0.0
-        above = float(special.bdtrc(high - 1, n, share)) if high <= n else 0.0
+        below = float(at_most(low, n, share)) if low >= 0 else 0.0
+        above = float(at_least(high, n, share)) if high <= n else 0.0
         return min(below + above, 1.0) if off else 1.0
 
     return Tails(beyond(off), 1 - beyond(off + 1), "exact")

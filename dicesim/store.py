@@ -28,11 +28,8 @@ from dicesim.database import MARKS, connect, damaged, explained, filled, looking
 from dicesim.errors import ExecutionError, StoreError
 from dicesim.executors import RunOptions
 from dicesim.limits import Limits
-from dicesim.model import Model
-from dicesim.notation import parse
 from dicesim.plan import Plan, stream_versions
-from dicesim.pmf import PMF
-from dicesim.precision import Precision
+from dicesim.pmf_files import pmf_from_hexadecimal, pmf_to_hexadecimal
 from dicesim.tally import Integers, Tally
 
 _TABLE: Final = """
@@ -66,6 +63,16 @@ class StoredRun:
         Of all sittings.
     tally : Tally
         What these batches counted.
+
+    Examples
+    --------
+    >>> import dicesim, tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = f"{directory}/runs.db"
+    ...     result = dicesim.run("2d6", n=1000, rng=42, checkpoint=path)
+    ...     (stored,) = dicesim.stored_runs(path)
+    >>> stored.number, stored.complete, stored.to_dict()["expression"]
+    (1, True, '2d6')
     """
 
     number: int
@@ -83,7 +90,12 @@ class StoredRun:
         return self.plan.fulfilled(self.tally)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `dicesim runs` tells of it."""
+        """Return what `dicesim runs` tells of it.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "number": self.number,
             "begun": self.begun.isoformat(),
@@ -104,6 +116,10 @@ def stored_runs(path: str | os.PathLike[str]) -> list[StoredRun]:
     Parameters
     ----------
     path : str or path-like
+
+    Returns
+    -------
+    list[StoredRun]
 
     Raises
     ------
@@ -221,7 +237,7 @@ class Store:
         """
         question = json.dumps(
             {
-                "plan": _plan_to_dict(plan),
+                "plan": plan.to_dict(),
                 "options": _options_to_dict(options),
                 "versions": stream_versions(),
             }
@@ -289,7 +305,7 @@ def _stored(number: int, row: tuple[Any, ...]) -> StoredRun:
     return StoredRun(
         number=number,
         begun=datetime.fromisoformat(begun),
-        plan=_plan_from_dict(told["plan"]),
+        plan=Plan.from_dict(told["plan"]),
         options=_options_from_dict(told["options"]),
         versions=told["versions"],
         batches=batches,
@@ -301,37 +317,13 @@ def _stored(number: int, row: tuple[Any, ...]) -> StoredRun:
 def _options_to_dict(options: RunOptions) -> dict[str, Any]:
     if not isinstance(options.executor, str):  # what was handed in cannot be kept
         options = replace(options, executor="auto")
-    expect = options.expect
-    # Hexadecimal, for Python writes no decimals of more than some thousand digits.
-    weights = expect and {x: f"{expect.weight(x):x}" for x in expect}
+    weights = options.expect and pmf_to_hexadecimal(options.expect)
     return asdict(replace(options, expect=None)) | {"expect": weights}
 
 
 def _options_from_dict(values: dict[str, Any]) -> RunOptions:
-    expect = values["expect"] and PMF({int(x): int(w, 16) for x, w in values["expect"].items()})
+    expect = values["expect"] and pmf_from_hexadecimal(values["expect"])
     return RunOptions(**values | {"limits": Limits(**values["limits"]), "expect": expect})
-
-
-def _plan_to_dict(plan: Plan) -> dict[str, Any]:
-    return {
-        "expression": None if plan.model else plan.label,
-        "model": plan.model and plan.model.to_dict(),
-        "n": plan.n,
-        "seed": plan.seed,
-        "batch_size": plan.batch_size,
-        "method": plan.method,
-        "bit_generator": plan.bit_generator,
-        "until": plan.until and plan.until.to_dict(),
-    }
-
-
-def _plan_from_dict(values: dict[str, Any]) -> Plan:
-    model, expression, until = (values.pop(name) for name in ("model", "expression", "until"))
-    return Plan(
-        rule=Model(**model) if model else parse(expression),
-        until=until and Precision.from_dict(until),
-        **values,
-    )
 
 
 def _digest(row: tuple[Any, ...]) -> bytes:

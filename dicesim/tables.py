@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from dicesim.arithmetic import Sum
 from dicesim.dice import Dice
 from dicesim.errors import ParameterError
 from dicesim.evaluation import AllButOne, Preparation, Summands, evaluate
@@ -26,7 +27,7 @@ from dicesim.modifiers import Clamp, Count, Drop, Explode, Keep, Modifier, Rerol
 from dicesim.packing import Block, BlockType, Packing
 from dicesim.rolled import Places, Rolled, Slots, count, face_values, modify
 from dicesim.tally import Integers
-from dicesim.totals import DiceFunction, Function, Name, Sum
+from dicesim.totals import DiceFunction, Function, Name
 from dicesim.words import REJECTION, VALUES, rejected
 
 _BITS: Final = 16
@@ -47,8 +48,8 @@ def pack(expression: Expression) -> Packing | None:
     Examples
     --------
     >>> packing = pack(Dice(2, 6))
-    >>> packing.totals.shape, packing.totals.min()
-    ((36,), np.int64(2))
+    >>> packing.totals.shape, int(packing.totals.min())
+    ((36,), 2)
     """
     if expression.free_names:
         return None

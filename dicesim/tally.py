@@ -22,7 +22,7 @@ _SMALL_TABLE: Final = 2**16
 _INT64_MAX: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tally:
     """Which totals occurred, and how often.
 
@@ -55,6 +55,14 @@ class Tally:
     def of(cls, counts: Mapping[int, int]) -> Tally:
         """Tally from a mapping of outcome to count; counts of 0 are left out.
 
+        Parameters
+        ----------
+        counts : mapping of int to int
+
+        Returns
+        -------
+        Tally
+
         Raises
         ------
         ParameterError
@@ -74,13 +82,44 @@ class Tally:
 
     @classmethod
     def from_table(cls, low: int, table: Integers) -> Tally:
-        """Tally from a dense table whose first entry counts the outcome `low`."""
+        """Tally from a dense table whose first entry counts the outcome `low`.
+
+        Parameters
+        ----------
+        low : int
+            The least outcome.
+        table : ndarray of int64, shape (k,)
+            Counts of it and of those that follow, zeros too.
+
+        Returns
+        -------
+        Tally
+
+        Examples
+        --------
+        >>> Tally.from_table(2, np.array([1, 0, 3]))
+        Tally.of({2: 1, 4: 3})
+        """
         (occurred,) = np.nonzero(table)
         return cls(occurred + low, table[occurred])
 
     @classmethod
     def sum(cls, parts: Iterable[Tally]) -> Tally:
-        """Merge any number of parts, none included."""
+        """Merge any number of parts, none included.
+
+        Parameters
+        ----------
+        parts : iterable of Tally
+
+        Returns
+        -------
+        Tally
+
+        Examples
+        --------
+        >>> Tally.sum([Tally.of({7: 2}), Tally.of({7: 1, 2: 1})])
+        Tally.of({2: 1, 7: 3})
+        """
         return reduce(cls.__add__, parts, cls.of({}))
 
     def __reduce__(self) -> tuple[type[Tally], tuple[Integers, Integers]]:
@@ -107,6 +146,11 @@ class Tally:
     def __hash__(self) -> int:
         return hash((self.outcomes.tobytes(), self.counts.tobytes()))
 
+    def __repr__(self) -> str:
+        if self.unique > 12:
+            return f"Tally(<{self.total} trials, {self.unique} outcomes>)"
+        return f"Tally.of({dict(self.counter())})"
+
     @property
     def total(self) -> int:
         """Number of trials counted."""
@@ -118,7 +162,12 @@ class Tally:
         return len(self.outcomes)
 
     def counter(self) -> Counter[int]:
-        """Return the same as a `collections.Counter` of plain integers, ascending."""
+        """Return the same as a `collections.Counter` of plain integers, ascending.
+
+        Returns
+        -------
+        collections.Counter
+        """
         return Counter(dict(zip(self.outcomes.tolist(), self.counts.tolist(), strict=True)))
 
 

@@ -26,6 +26,13 @@ def format_benchmark(benchmark: Benchmark, *, width: int = 80) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> measured = dicesim.benchmark("2d6", n=1000, rng=42)
+    >>> format_benchmark(measured).splitlines()[0]
+    '2d6: two d6, sum'
     """
     reasons = list(dict.fromkeys(row.unavailable for row in benchmark.rows if row.unavailable))
     lines = [heading(benchmark.expression)]

@@ -9,7 +9,7 @@ from dicesim.caching import cached_property
 from dicesim.condition import COMPARISONS
 from dicesim.dice import Dice
 from dicesim.errors import ParameterError
-from dicesim.expression import Constant, Expression, require_expressions, walk
+from dicesim.expression import Expression, require_expressions, walk
 
 FunctionName: TypeAlias = Literal["max", "min", "abs", "sign"]
 DiceFunctionName: TypeAlias = Literal["distinct", "largest_set", "pairs", "straight"]
@@ -18,127 +18,27 @@ DICE_FUNCTIONS: Final[tuple[DiceFunctionName, ...]] = get_args(DiceFunctionName)
 
 
 @dataclass(frozen=True)
-class Negate(Expression):
-    """A total with its sign changed; a constant carries its own sign."""
-
-    operand: Expression
-
-    def __post_init__(self) -> None:
-        require_expressions("operand", self.operand)
-        if isinstance(self.operand, Constant):
-            raise ParameterError(
-                f"operand: {self.operand!r} is not negated; a constant carries its sign",
-                parameter="operand",
-            )
-        super().__post_init__()
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        """The operand."""
-        return (self.operand,)
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The operand's, mirrored."""
-        low, high = self.operand.bounds
-        return -high, -low
-
-
-@dataclass(frozen=True)
-class _Combination(Expression):
-    """Two or more totals, put together by one operation."""
-
-    terms: tuple[Expression, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "terms", tuple(self.terms))
-        require_expressions("terms", *self.terms)
-        if len(self.terms) < 2:
-            raise ParameterError(
-                f"terms: {self.terms!r} are too few; write two or more", parameter="terms"
-            )
-        super().__post_init__()
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        """The terms."""
-        return self.terms
-
-
-@dataclass(frozen=True)
-class Sum(_Combination):
-    """The sum of terms; a difference is the sum with a negated term."""
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The sums of the terms' bounds."""
-        lows, highs = zip(*(term.bounds for term in self.terms), strict=True)
-        return sum(lows), sum(highs)
-
-
-@dataclass(frozen=True)
-class Product(_Combination):
-    """The product of terms."""
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The extreme products of the terms' bounds."""
-        low, high = 1, 1
-        for term in self.terms:
-            corners = [x * y for x in (low, high) for y in term.bounds]
-            low, high = min(corners), max(corners)
-        return low, high
-
-
-@dataclass(frozen=True)
-class Quotient(Expression):
-    """A quotient, rounded down; the divisor is never 0."""
-
-    dividend: Expression
-    divisor: Expression
-
-    def __post_init__(self) -> None:
-        require_expressions("dividend and divisor", *self.children)
-        if can_be_zero(self.divisor):
-            low, high = self.divisor.bounds
-            raise ParameterError(
-                f"divisor: its total lies from {low} to {high}, and may be 0; write max(1, ...) "
-                "around it",
-                parameter="divisor",
-            )
-        super().__post_init__()
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        """Dividend and divisor."""
-        return self.dividend, self.divisor
-
-    @cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The extreme quotients of the bounds; a divisor may have either sign, but is no 0."""
-        low, high = self.divisor.bounds
-        divisors = {low or 1, high or -1}
-        divisors |= {-1, 1} if low < 0 < high else set()
-        corners = [x // y for x in self.dividend.bounds for y in divisors]
-        return min(corners), max(corners)
-
-
-def can_be_zero(expression: Expression) -> bool:
-    """Tell whether a total may be 0, as far as is known without its distribution."""
-    low, high = expression.bounds
-    match expression:
-        case Negate(operand):
-            return can_be_zero(operand)
-        case Product(factors):
-            return any(map(can_be_zero, factors))
-        case Dice(1, die, ()):
-            return any(run.low <= 0 <= run.high for run in die.runs)
-    return low <= 0 <= high
-
-
-@dataclass(frozen=True)
 class Comparison(Expression):
-    """1 where two totals compare as `operator` says, else 0."""
+    """1 where two totals compare as `operator` says, else 0.
+
+    Parameters
+    ----------
+    left, right : Expression
+        The totals.
+    operator : {"==", "!=", "<", "<=", ">", ">="}
+
+    Raises
+    ------
+    ParameterError
+        There is no such operator, or a side is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> tree = dicesim.parse("1d20+5>=15")
+    >>> tree.operator, dicesim.exact(tree)[1]
+    ('>=', Fraction(11, 20))
+    """
 
     left: Expression
     operator: str
@@ -166,7 +66,24 @@ class Comparison(Expression):
 
 @dataclass(frozen=True)
 class Function(Expression):
-    """A function of totals: ``max``, ``min``, ``abs`` or ``sign``."""
+    """A function of totals: ``max``, ``min``, ``abs`` or ``sign``.
+
+    Parameters
+    ----------
+    name : {"max", "min", "abs", "sign"}
+    arguments : tuple of Expression
+
+    Raises
+    ------
+    ParameterError
+        There is no such function, or it takes another number of arguments.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact("max(1d6, 1d6)")[6]
+    Fraction(11, 36)
+    """
 
     name: FunctionName
     arguments: tuple[Expression, ...]
@@ -204,7 +121,26 @@ class Function(Expression):
 
 @dataclass(frozen=True)
 class Conditional(Expression):
-    """One total where a condition is 1, another where it is 0."""
+    """One total where a condition is 1, another where it is 0.
+
+    Parameters
+    ----------
+    condition : Expression
+        A total that is 0 or 1.
+    then, otherwise : Expression
+        What is rolled for 1, and for 0.
+
+    Raises
+    ------
+    ParameterError
+        The condition can be other than 0 or 1, or a part is no expression.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.unparse(dicesim.parse("if(1d20>=15, 2d8, 0)").then)
+    '2d8'
+    """
 
     condition: Expression
     then: Expression
@@ -246,6 +182,23 @@ class DiceFunction(Expression):
     ``distinct`` is the number of different faces, ``largest_set`` the most dice that show one face,
     ``pairs`` the number of faces shown by exactly two dice, ``straight`` the longest run of
     consecutive faces.
+
+    Parameters
+    ----------
+    name : {"distinct", "largest_set", "pairs", "straight"}
+    pool : Dice or Name
+        The pool, or a name that stands for one.
+
+    Raises
+    ------
+    ParameterError
+        There is no such function, or the pool has no dice to look at.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact(dicesim.parse("largest_set(5d6)"))[5]
+    Fraction(1, 1296)
     """
 
     name: DiceFunctionName
@@ -293,6 +246,12 @@ class Name(Expression):
         Bounds of the number of dice, where functions of dice may look at them.
     totals : int or None, optional
         Upper bound of the number of different totals; None is any within the bounds.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> Name.of("a", dicesim.parse("2d6")).bounds
+    (2, 12)
     """
 
     name: str
@@ -303,7 +262,17 @@ class Name(Expression):
 
     @classmethod
     def of(cls, name: str, value: Expression) -> Name:
-        """Return the name as it stands for a value."""
+        """Return the name as it stands for a value.
+
+        Parameters
+        ----------
+        name : str
+        value : Expression
+
+        Returns
+        -------
+        Name
+        """
         return cls(name, *value.bounds, dice_of(value), value.outcomes)
 
     @property
@@ -341,6 +310,17 @@ class Let(Expression):
     definitions : tuple of (str, Expression)
         Each may use the names before it.
     body : Expression
+
+    Raises
+    ------
+    ParameterError
+        A name is defined twice, or stands for something else in the body.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> dicesim.exact("a = 1d6; a*a")[36]
+    Fraction(1, 6)
     """
 
     definitions: tuple[tuple[str, Expression], ...]

@@ -42,7 +42,7 @@ _TOO_GOOD: Final = 1e-6
 _BINOMIAL: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Check:
     """Goodness of fit of a tally to an exact distribution.
 
@@ -84,6 +84,15 @@ class Check:
         Degrees of freedom of that: outcomes less one.
     effect_interval : tuple of float, or None
         Confidence interval of Cohen's w at 95 %; None where cells outnumber the trials.
+
+    Examples
+    --------
+    >>> import dicesim
+    >>> check = dicesim.run("2d6", n=10_000, rng=42).check
+    >>> check
+    <Check consistent: chi-square 14.37 on 10 dof, p = 0.157>
+    >>> check.alarm, check.pooled, len(check.cells)
+    (False, False, 11)
     """
 
     statistic: float | None
@@ -104,6 +113,15 @@ class Check:
     unpooled_dof: int = 0
     effect_interval: tuple[float, float] | None = None
 
+    def __repr__(self) -> str:
+        figures = "an impossible outcome"
+        if self.statistic is not None:
+            figures = f"chi-square {self.statistic:.4g} on {self.dof:,} dof, p = {self.p_value:.3g}"
+        return f"<Check {self.verdict}: {figures}>"
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.explanation}"
+
     @property
     def alarm(self) -> bool:
         """Whether the counts deviate, or fit suspiciously well."""
@@ -115,7 +133,12 @@ class Check:
         return self.dof < self.unpooled_dof
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "statistic": _finite(self.statistic),
             "dof": self.dof,

@@ -36,6 +36,12 @@ class Look:
     alpha : float
         The alarm is raised as soon as an e-value reaches 1 / alpha; if all is as the law says, the
         probability that this ever happens is at most alpha.
+
+    Examples
+    --------
+    >>> look = Look(n=100, log_e_value=5.0, log_greatest=5.0, alpha=0.01)
+    >>> look.alarm
+    True
     """
 
     n: int
@@ -49,7 +55,12 @@ class Look:
         return self.log_greatest >= -math.log(self.alpha)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as in the JSON form."""
+        """Plain values, as in the JSON form.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "n": self.n,
             "e_value": e_value(self.log_e_value),
@@ -99,6 +110,13 @@ def watch(
     ------
     RecordError
         The file cannot be read, has become shorter, or holds something that is no roll.
+
+    Examples
+    --------
+    >>> import dicesim, io
+    >>> rolls = io.BytesIO(b"6" + bytes([10]) + b"6" + bytes([10]))
+    >>> [look.n for look in dicesim.watch(rolls, "1d6")][-1]
+    2
     """
     checker = RollChecker(against, alpha, limits)
     reader = RollReader(None if column is None else str(column))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dicesim.arithmetic import Negate, Product, Quotient, Sum
 from dicesim.condition import Condition
 from dicesim.dice import Dice, Group
 from dicesim.expression import Constant, Expression, unknown, walk
@@ -19,18 +20,7 @@ from dicesim.modifiers import (
     Modifier,
     Reroll,
 )
-from dicesim.totals import (
-    Comparison,
-    Conditional,
-    DiceFunction,
-    Function,
-    Let,
-    Name,
-    Negate,
-    Product,
-    Quotient,
-    Sum,
-)
+from dicesim.totals import Comparison, Conditional, DiceFunction, Function, Let, Name
 
 # Limits of explosions are told of where they hold with more than this probability.
 _LEAST_CUT: Final = 1e-9
@@ -60,6 +50,14 @@ _FUNCTIONS: Final = {
 
 def unparse(expression: Expression) -> str:
     """Write an expression in its canonical notation.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -199,6 +197,14 @@ def _short(condition: Condition) -> str:
 def describe(expression: Expression) -> str:
     """Say in words what an expression rolls.
 
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> from dicesim.notation import parse
@@ -218,6 +224,14 @@ def caveats(expression: Expression) -> tuple[str, ...]:
     """Say what may not be what was meant.
 
     Explosions that their limit cuts short in more than 1 in 10**9 trials, and counts of all dice.
+
+    Parameters
+    ----------
+    expression : Expression
+
+    Returns
+    -------
+    tuple[str, ...]
 
     Examples
     --------

@@ -22,11 +22,16 @@ ORDER = [
     "_version",
     "caching",
     "errors",
+    "files",
+    "documents",
     "choices",
     "limits",
     "condition",
     "drawing",
+    "plotting",
+    "quantiles",
     "kronecker",
+    "law",
     "pmf",
     "tally",
     "chi_square",
@@ -34,12 +39,14 @@ ORDER = [
     "effect_size",
     "outcome_tests",
     "estimates",
+    "picture",
     "precision",
     "faces",
     "pmf_files",
     "modifiers",
     "expression",
     "dice",
+    "arithmetic",
     "totals",
     "wording",
     "tokens",
@@ -77,7 +84,11 @@ ORDER = [
     "verdicts",
     "validation",
     "power_analysis",
+    "findings",
+    "report",
+    "power_report",
     "result",
+    "loading",
     "measurement",
     "database",
     "store",
@@ -86,17 +97,18 @@ ORDER = [
     "running",
     "simulation",
     "odds",
+    "compared_side",
     "comparison",
     "comparing",
     "textbook",
     "timing",
-    "report",
     "timing_report",
     "comparison_report",
     "dependence",
     "evidence",
     "recording",
     "accumulation",
+    "recorded_tests",
     "recorded",
     "checking",
     "watching",
@@ -237,6 +249,7 @@ def test_a_run_loads_no_heavy_module() -> None:
     loaded = set(after_command("*sys.modules", "run"))
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
+    assert not {"pandas", "polars", "pyarrow", "jsonschema"} & loaded
     assert not {"multiprocessing", "concurrent.futures.thread", "dicesim.workers"} & loaded
 
 
@@ -301,7 +314,7 @@ def test_the_wheel_has_all_files_of_the_tree(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == expected
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
-    assert "dicesim/data/wolf.csv" in packed
+    assert {"dicesim/data/wolf.csv", "dicesim/data/run.schema.json"} <= packed
 
 
 def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
@@ -320,7 +333,7 @@ def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:
     with tarfile.open(built) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
     data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dicesim/data").iterdir()}
-    assert len(data) == 3
+    assert len(data) == 7
     assert data <= names
     assert {"tests/test_recorded.py", "examples/craps.py"} <= names
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+import dicesim
 from tests.conftest import CommandLine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,3 +67,27 @@ def test_listings_are_those_of_the_examples() -> None:
     assert len(listings) == 2
     for listing in listings:
         assert any(listing in text for text in files), listing
+
+
+PICTURE = re.compile(r"!\[([^\]]+)\]\((\S+)\)")
+
+
+def test_pictures_are_shown_drawn_and_described(tmp_path: Path) -> None:
+    """Each that a page shows lies there, the script draws it, and words stand in for it."""
+    shown = {
+        (page.parent / path).relative_to(ROOT).as_posix()
+        for page in (ROOT / "docs").glob("*.md")
+        for words, path in PICTURE.findall(page.read_text(encoding="utf-8"))
+        if len(words) > 20
+    }
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/pictures").iterdir()}
+    runpy.run_path(str(ROOT / ".ci" / "pictures.py"))["draw"](tmp_path)
+    drawn = {f"docs/pictures/{path.name}" for path in tmp_path.iterdir()}
+    assert shown == there == drawn
+
+
+def test_the_citation_names_this_version() -> None:
+    """And the changelog has a place for what comes."""
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {dicesim.__version__}\n" in citation
+    assert "## " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

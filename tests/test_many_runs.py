@@ -7,10 +7,12 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import dicesim
+from dicesim.guard import importing_main
 
 N, BATCH = 400_000, 2**14
 WAYS = [
@@ -184,3 +186,9 @@ def test_an_executor_shared_by_several_runs() -> None:
     with ProcessPoolExecutor(2, mp_context=context) as pool, ThreadPoolExecutor(3) as threads:
         runs = [threads.submit(counts, executor=pool) for _ in range(3)]
         assert all(run.result() == expected for run in runs)
+
+
+def test_a_module_that_another_thread_is_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs while another thread still loads multiprocessing is no worker."""
+    monkeypatch.setitem(sys.modules, "multiprocessing.process", ModuleType("process"))
+    assert not importing_main()

@@ -97,7 +97,7 @@ def test_two_batches_at_least() -> None:
 @pytest.mark.parametrize("of", ["== 1", "== 0"])
 def test_thirty_of_each_outcome(of: str) -> None:
     """A probability near 0 or 1 is not taken for certain because nothing else was seen."""
-    result = run("(3d6)==18", of=of, until_se=0.5, batch_size=500)
+    result = run("(3d6)==18", of=of, until_se=0.5, n=10**6, batch_size=500)
     before = run("(3d6)==18", n=result.n - 500, batch_size=500)
     assert before.counts[1] < 30 <= result.counts[1]
 
@@ -128,7 +128,8 @@ def test_intervals_at_the_stop_cover_the_truth() -> None:
     """
     seeds = range(1000, 1600)
     runs = [
-        run("d6", rng=seed, batch_size=32, until_ci=0.03, of=6, executor="serial") for seed in seeds
+        run("d6", n=10**6, rng=seed, batch_size=32, until_ci=0.03, of=6, executor="serial")
+        for seed in seeds
     ]
     assert len({result.n for result in runs}) > 5
     covered = 0

@@ -17,7 +17,7 @@ from scipy import stats
 import dicesim
 from dicesim import PMF
 from dicesim.dependence import classes, contingency_test, repeats_test, runs_test
-from dicesim.recorded import holm_adjusted, holm_level
+from dicesim.outcome_tests import holm_adjusted, holm_level
 
 DATA = Path(dicesim.__file__).parent / "data"
 D6 = dicesim.exact("1d6")

@@ -200,6 +200,7 @@ def test_a_notebook_shows_a_picture() -> None:
     assert html.count("<line") == 11
     assert "<title>two d6, sum: 10,000 trials, seed 42</title>" in html
     assert "consistent" in html
+    assert "<p>bars: observed, lines: exact</p>" in html
     wide = dicesim.run("100d100", 1000, rng=1)._repr_html_()
     assert wide.count("<rect") <= 40
 

@@ -48,6 +48,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
     text = (site / "reference" / "index.html").read_text(encoding="utf-8")
     names = set(dicesim.__all__) - {"__version__"}
     assert {name for name in names if f'id="dicesim.{name}"' not in text} == set()
+    assert 'id="dicesim.Result.interval"' in text  # from the class that it extends
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -13,7 +14,13 @@ import dicesim
 from dicesim import PMF, Tally, goodness_of_fit
 from dicesim.chi_square import log10_survival, noncentralities
 from dicesim.effect_size import detectable_bias
-from dicesim.outcome_tests import adjusted_p_values, simultaneous_intervals, z_score
+from dicesim.outcome_tests import (
+    adjusted_p_values,
+    at_least,
+    at_most,
+    simultaneous_intervals,
+    z_score,
+)
 
 PMF_2D6 = dicesim.exact("2d6")
 COIN = PMF({0: 1, 1: 1})
@@ -316,3 +323,24 @@ def test_each_outcome_of_a_result_has_its_own_test() -> None:
             assert row["p_holm"] > 1e-6
             assert row["low"] <= row["expected"] <= row["high"]
     assert list(adjusted_p_values([5, 1], [1, 0], 6, 1)) == [0, 0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 40, 10**6, 2**33, 10**15])
+def test_binomial_tails_hold_for_any_number_of_trials(n: int) -> None:
+    """Those of scipy's distribution, and beyond what its own functions take."""
+    share = min(0.3, 5 / n)
+    hits = [k for k in (0, 1, 2, 7, 15) if k <= n]
+    law = stats.binom(n, share) if n < 2**31 else stats.poisson(n * share)
+    assert at_most(hits, n, share) == pytest.approx(law.cdf(hits), rel=1e-8)
+    assert at_least(hits, n, share) == pytest.approx(law.sf(np.array(hits) - 1), rel=1e-8)
+    assert float(at_most(n, n, share)) == float(at_least(0, n, 1.0)) == 1
+
+
+def test_every_figure_of_a_huge_run_is_a_number() -> None:
+    """Rare outcomes of more than 2**31 trials have p-values too, so that there is JSON."""
+    result = dicesim.run("20d20", 10**12, rng=1, method="multinomial")
+    assert all(0 <= row["p_holm"] <= 1 for row in result.outcomes)
+    assert json.loads(result.to_json())["n"] == 10**12
+    skewed = dicesim.run("d{0:9999999999, 1}", 10**11, rng=1, method="multinomial")
+    assert skewed.check is not None
+    assert 0 < (skewed.check.p_value or 0) <= 1
