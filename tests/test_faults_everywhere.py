@@ -25,7 +25,7 @@ pytestmark = [
 BATCH, BATCHES = 2**14, 24
 
 SCRIPT = """
-import multiprocessing, os, pathlib, signal, sys
+import multiprocessing, os, pathlib, signal, struct, sys
 from concurrent.futures import ProcessPoolExecutor
 import dicesim
 from dicesim import execution, shared
@@ -41,10 +41,20 @@ def die(batch, here, *, once=True):
     if once and died.exists():
         return
     died.touch()
+    if here == "halfway":
+        begin_a_message()
     os.kill(os.getpid(), signal.SIGKILL)
+
+def begin_a_message():
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        frame = frame.f_back
+    writer = frame.f_locals["result_queue"]._writer
+    os.write(writer.fileno(), struct.pack("!i", 10**6) + b"and no more")
 
 def tally(job, index):
     die(index, "once")
+    die(index, "halfway")
     die(index, "always", once=False)
     return real_tally(job, index)
 
@@ -116,6 +126,16 @@ def test_a_worker_that_dies_in_a_batch(
 ) -> None:
     """It is replaced, its batch is rolled again, and the counts are what they were."""
     number, counted = run(tmp_path, kind, aggregation, start, "once")
+    assert number == str(BATCH * BATCHES)
+    assert counted == str(undisturbed)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_worker_that_dies_in_the_middle_of_a_message(
+    start: str, tmp_path: Path, undisturbed: dict[int, int]
+) -> None:
+    """The executor waits for the rest of it; the run does not."""
+    number, counted = run(tmp_path, "futures", "bincount", start, "halfway")
     assert number == str(BATCH * BATCHES)
     assert counted == str(undisturbed)
 
