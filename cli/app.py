@@ -17,6 +17,7 @@ from .comparing import compare
 from .numbers import limits_from, optional, positive, share, whole_number
 from .options import All, Csv, Json, Limit, Quiet, Seed, StartMethod, Strict, Trace, Workers, one_of
 from .results import Form, carry_through, json_text
+from .serving import serve
 from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
@@ -296,6 +297,7 @@ app.command()(check)
 app.command()(compare)
 app.command()(resume)
 app.command()(runs)
+app.command()(serve)
 
 
 def _rule(expression: str | None, model: str | None) -> str | dicesim.Model:

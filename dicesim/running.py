@@ -29,11 +29,12 @@ if TYPE_CHECKING:  # most runs are not kept
 
 
 class Progress(NamedTuple):
-    """How far a run has come."""
+    """How far a run has come; the tally of shared counters, and of comparisons, is not known."""
 
     done: int
     requested: int
     elapsed_seconds: float
+    tally: Tally | None = None
 
 
 class Cancel(Protocol):
@@ -147,7 +148,9 @@ class Running:
         if self.progress is not None:
             plan = self.draft.plan
             done = min(plan.n, self._batches * plan.batch_size)
-            self.progress(Progress(done, self._needed(done), self._elapsed))
+            # Shared counters are put together at the end.
+            tally = None if self.draft.aggregation == "shared" else self._tally
+            self.progress(Progress(done, self._needed(done), self._elapsed, tally))
 
     def _needed(self, done: int) -> int:
         """Tell how many trials there will be, as far as can be known."""
