@@ -52,7 +52,7 @@ def serve(
             raise
         raise dicesim.ParameterError(
             f"serve: {error.name} is not installed; pip install 'dicesim[service]'",
-            parameter="serve",
+            parameter="service",
         ) from error
     told = settings.Settings(
         host=host,

@@ -47,6 +47,7 @@ class Server:
     """
 
     def __init__(self, data: Path, **settings: Any) -> None:
+        self.data = data
         self._told = {"port": 0, "workers": 1, "desks": 1, "data": str(data), **settings}
         self._program = data.parent / "program.py"
         self._program.write_text(PROGRAM)
@@ -77,12 +78,17 @@ class Server:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.end(signal.SIGKILL)
+        if self.process.poll() is None:
+            self.end(signal.SIGKILL)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> str:
         """Send a signal, wait for the end, and return what was said on stderr."""
-        self.client.close()
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> str:
+        """Wait for the end, and return what was said on stderr."""
+        self.client.close()
         return self.process.communicate(timeout=30)[1]
 
     def post(self, headers: dict[str, str] | None = None, **request: Any) -> dict[str, Any]:

@@ -24,7 +24,6 @@ def read(asked: SimulationRequest, settings: Settings) -> dict[str, Any]:
     """
     try:
         tree = dicesim.parse(asked.expression)
-        of = None if asked.of is None else str(dicesim.Condition.parse(asked.of))
         limits = settings.limits
         limits.check("price", tree.price, "one trial would roll {} dice")
         limits.check("outcomes", tree.outcomes, "the total may take {} different values")
@@ -33,6 +32,10 @@ def read(asked: SimulationRequest, settings: Settings) -> dict[str, Any]:
             limits.check("work", price * asked.n, "the simulation would roll {} dice")
     except dicesim.DicesimError as error:
         raise ProblemError(problem_of(error)) from error
+    try:
+        of = None if asked.of is None else str(dicesim.Condition.parse(asked.of))
+    except dicesim.DicesimError as error:
+        raise ProblemError({**problem_of(error), "parameter": "of"}) from error
     if asked.n > settings.n:
         detail = f"n: {asked.n:,} trials are beyond the limit of {settings.n:,}"
         told = problem("limit", 422, detail, parameter="n", hint="ask for fewer")
