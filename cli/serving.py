@@ -86,6 +86,10 @@ def _port(text: str) -> int:
 
 def _workers(text: str) -> int:
     number = whole_number("--workers", text)
+    if number < 1:
+        raise dicesim.ParameterError(
+            f"--workers: {number} is too few; write 1 or more", parameter="--workers"
+        )
     dicesim.Limits().check("workers", number, "{} workers")
     return number
 

@@ -16,7 +16,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("httpx")
 
-from tests.serving import LONG, MIDDLE, Server, alive, children, kill, served, wait_for  # noqa: E402
+from tests.serving import LONG, MIDDLE, Server, alive, children, kill, served, wait_for
 
 
 def counts(result: dict[str, Any]) -> dict[int, int]:

@@ -50,7 +50,7 @@ Expression = Annotated[
     ),
 ]
 Seed = Annotated[
-    int | None,
+    Annotated[int, Field(ge=0, lt=_SEEDS)] | None,
     BeforeValidator(_seed),
     Field(
         description="Replays a simulation. Left out, a fresh one is drawn. One beyond 2**53 may be "
@@ -76,7 +76,7 @@ class SimulationRequest(_Request):
 
     expression: Expression
     n: Annotated[Whole, Field(ge=1, description="Number of trials.", examples=[1_000_000])] = 10**6
-    seed: Annotated[Seed, Field(ge=0, lt=_SEEDS)] = None
+    seed: Seed = None
     method: Annotated[
         Literal["roll", "multinomial"],
         Field(description="Roll every die, or draw the counts from the exact odds."),
@@ -152,7 +152,7 @@ class CompareRequest(_Request):
         Whole,
         Field(ge=1, description="Trials of each rule that has no exact odds.", examples=[100_000]),
     ] = 10**5
-    seed: Annotated[Seed, Field(ge=0, lt=_SEEDS)] = None
+    seed: Seed = None
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"a": "2d6", "b": "1d12"}]}

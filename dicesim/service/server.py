@@ -24,6 +24,8 @@ _INTERRUPTED: Final = 130
 # What is left for answers that are on their way, once streams have been told to end.
 _GRACE_SECONDS: Final = 1
 _BACKLOG: Final = 2048
+_SEND_BYTES: Final = 2**16
+_UNREAD_MS: Final = 30_000
 
 
 def serve(settings: Settings, started: Callable[[str], None]) -> int:
@@ -117,6 +119,7 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _bound(listener)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:
@@ -127,6 +130,13 @@ def _listen(settings: Settings) -> socket.socket:
             parameter="--port",
         ) from error
     return listener
+
+
+def _bound(listener: socket.socket) -> None:
+    """Bound what the system holds for clients that do not read, and how long."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
 
 
 def _prepare(settings: Settings) -> None:

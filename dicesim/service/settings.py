@@ -72,12 +72,12 @@ class Settings:
     send_seconds: float = 30.0
     limits: dicesim.Limits = field(
         default_factory=lambda: dicesim.Limits(
-            price=10_000, work=10**11, outcomes=10_000, table_bytes=2**26, batch_size=2**22
+            price=10_000, work=10**11, outcomes=2**15, table_bytes=2**26, batch_size=2**22
         )
     )
     desk_limits: dicesim.Limits = field(
         default_factory=lambda: dicesim.Limits(
-            price=10_000, work=2 * 10**8, outcomes=10_000, table_bytes=2**26, batch_size=2**22
+            price=10_000, work=2 * 10**8, outcomes=2**15, table_bytes=2**26, batch_size=2**22
         )
     )
 

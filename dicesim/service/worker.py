@@ -10,6 +10,7 @@ import io
 import json
 import os
 import queue
+import re
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ _NICE: Final = 10
 _SNAPSHOT_SECONDS: Final = 0.1
 # A snapshot may take this share of a worker's time.
 _SHARE: Final = 20
+_FACE: Final = re.compile(r"-?[0-9]{1,19}")
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Request = dict[str, Any]
@@ -231,15 +233,20 @@ def _exact(request: Request) -> bytes:
 def _check(request: Request) -> bytes:
     data, against, alpha = request["data"], request["against"], request["alpha"]
     if isinstance(data, str):
-        file = io.BytesIO(data.encode())
+        file = io.BytesIO(data.encode(errors="replace"))
         result = dicesim.check_file(
             file, against, column=request["column"], counts=request["counts"], alpha=alpha
         )
     else:
-        if isinstance(data, dict):
-            data = {int(face): count for face, count in data.items()}
+        if isinstance(data, dict):  # whose keys are text in JSON
+            data = {_face(key): count for key, count in data.items()}
         result = dicesim.check(data, against, alpha=alpha)
     return _json({"description": dicesim.describe(dicesim.parse(against)), **result.to_dict()})
+
+
+def _face(key: str) -> int | str:
+    """Read a face; what is none is left to be refused."""
+    return int(key) if _FACE.fullmatch(key) else key
 
 
 def _compare(request: Request) -> bytes:

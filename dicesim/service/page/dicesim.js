@@ -8,9 +8,9 @@ const four = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
 function percent(p) {
   if (p === null || p === undefined) return "–";
   const value = p * 100;
-  if (value === 0 || value === 100) return `${value} %`;
-  if (value > 99.99) return "> 99.99 %";
-  return value >= 0.995 ? `${value.toFixed(2)} %` : `${value.toPrecision(3)} %`;
+  if (value === 0 || value === 100) return `${value}\u00a0%`;
+  if (value > 99.99) return ">\u00a099.99\u00a0%";
+  return value >= 0.995 ? `${value.toFixed(2)}\u00a0%` : `${value.toPrecision(3)}\u00a0%`;
 }
 
 function element(name, attributes = {}, ...children) {
@@ -115,8 +115,23 @@ function cumulated(shares, reading) {
   return result.map((share) => Math.min(share, 1));
 }
 
+// Leave out tails that could not be seen, where there are more outcomes than columns.
+function trimmed(data, most) {
+  const shares = [data.exact, data.seen, data.second].filter(Boolean);
+  if (data.outcomes.length <= most || !shares.length) return { ...data, cut: [0, data.outcomes.length] };
+  const upTo = shares.map((share) => cumulated(share, "most"));
+  const from = shares.map((share) => cumulated(share, "least"));
+  const seen = (sums, i) => sums.some((sum) => sum[i] > 1e-5);
+  let [low, high] = [0, data.outcomes.length];
+  while (low < high - 1 && !seen(upTo, low)) low += 1;
+  while (high > low + 1 && !seen(from, high - 1)) high -= 1;
+  const cut = (list) => list && list.slice(low, high);
+  return { outcomes: cut(data.outcomes), exact: cut(data.exact), seen: cut(data.seen), second: cut(data.second), cut: [low, high] };
+}
+
 // Neighbours share a column where there are more outcomes than columns.
-function columnsOf({ outcomes, exact, seen, second }, reading, most) {
+function columnsOf(data, reading, most) {
+  const { outcomes, exact, seen, second, cut } = trimmed(data, most);
   const size = Math.ceil(outcomes.length / most);
   const sum = (shares, start) =>
     shares && shares.slice(start, start + size).reduce((total, share) => total + share, 0);
@@ -127,7 +142,7 @@ function columnsOf({ outcomes, exact, seen, second }, reading, most) {
     if (low === high) return `${low}`;
     return reading === "least" ? `${low}` : reading === "most" ? `${high}` : `${low} to ${high}`;
   });
-  return { labels, short: starts.map((start) => `${outcomes[start]}`), exact: pick(exact), seen: pick(seen), second: pick(second) };
+  return { cut: cut.join(), labels, short: starts.map((start) => `${outcomes[start]}`), exact: pick(exact), seen: pick(seen), second: pick(second) };
 }
 
 function steps(top) {
@@ -175,7 +190,8 @@ class Chart {
   }
 
   fits() {
-    return this.prepare() <= this.top;
+    const before = this.columns.cut;
+    return this.prepare() <= this.top && this.columns.cut === before;
   }
 
   draw() {
@@ -273,6 +289,7 @@ class Chart {
   }
 }
 
+const range = (low, high) => `${whole.format(low)} to ${whole.format(high)}`;
 const READINGS = { exactly: "", least: "at least ", most: "at most " };
 
 // ---- Notation that is read while it is typed
@@ -373,9 +390,11 @@ function fill(table, caption, head, rows) {
 
 // ---- Rolling
 
+const HELP = "Point at a column, or use the arrow keys, for its odds.";
+
 const rolling = {
   chart: new Chart(byId("chart"), byId("readout"), {
-    idle: "Point at a column, or use the arrow keys, for its odds.",
+    idle: HELP,
     row: (label, reading, exact, seen) => [
       `${READINGS[reading]}${label}:`,
       exact === undefined ? "" : ` exact ${percent(exact)}`,
@@ -394,9 +413,14 @@ function reading() {
 function showOdds(odds) {
   const figures = byId("figures");
   forget();
+  // What cannot be read leaves the odds before it in place, paler.
+  const stale = !odds && !rule.unknown;
+  for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", stale);
   if (!odds) {
-    figures.replaceChildren();
-    if (!rule.unknown) rolling.chart.clear();
+    if (rule.unknown) {
+      figures.replaceChildren();
+      rolling.chart.clear();
+    }
     byId("odds").replaceChildren();
     byId("go").disabled = !rule.unknown;
     return;
@@ -406,9 +430,9 @@ function showOdds(odds) {
   const rows = [
     ["mean", four.format(odds.mean)],
     ["standard deviation", four.format(odds.std)],
-    ["middle half", `${quantile[0.25]} to ${quantile[0.75]}`],
-    ["median", `${quantile[0.5]}`],
-    ["nine in ten", `${quantile[0.05]} to ${quantile[0.95]}`],
+    ["middle half", range(quantile[0.25], quantile[0.75])],
+    ["median", whole.format(quantile[0.5])],
+    ["nine in ten", range(quantile[0.05], quantile[0.95])],
   ];
   figures.replaceChildren(...rows.map(([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value))));
@@ -453,9 +477,9 @@ function showTable(odds, counts, n) {
 }
 
 function number(text) {
-  const digits = text.replaceAll(/[\s,_.'’]/g, "");
-  if (/^\d{1,16}$/.test(digits)) return Number(digits);
-  if (/^\d{1,3}e\d{1,2}$/i.test(digits)) return Number(digits);
+  const digits = text.replaceAll(/[\s,_'’]/g, "");
+  const read = /^\d{1,15}(\.\d{1,9})?(e\d{1,2})?$/i.test(digits) ? Number(digits) : NaN;
+  if (Number.isSafeInteger(read)) return read;
   throw new ApiProblem({ title: "The number of rolls cannot be read", detail: "Write it as 1,000,000 or 1e6." });
 }
 
@@ -516,6 +540,11 @@ function rate(perSecond) {
   return perSecond >= 1e6 ? `${three(perSecond / 1e6)} million a second` : `${whole.format(Math.round(perSecond))} a second`;
 }
 
+function small(p) {
+  if (p === null || p === undefined) return "–";
+  return p !== 0 && p < 1e-3 ? p.toExponential(2) : p.toPrecision(3);
+}
+
 function three(value) {
   return value >= 100 ? `${Math.round(value)}` : value.toPrecision(3);
 }
@@ -542,12 +571,12 @@ function showResult(result) {
   }
   const { statistic, dof, p_value: p } = result.check;
   showVerdict(box, result.check.verdict, sentence(result.check.explanation), [
-    `${mean} Chi-square ${statistic.toPrecision(4)} on ${dof} degrees of freedom, p = ${p.toPrecision(3)}.`,
+    `${mean} Chi-square ${statistic.toPrecision(4)} on ${dof} degrees of freedom, p = ${small(p)}.`,
   ]);
 }
 
 function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}.`;
+  return `${text.startsWith("p ") ? "p" : text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
 byId("roll").addEventListener("submit", (event) => {
@@ -575,7 +604,7 @@ byId("copy").addEventListener("click", async () => {
 // ---- Comparing
 
 const comparing = new Chart(byId("compare-chart"), byId("compare-readout"), {
-  idle: "",
+  idle: HELP,
   row: (label, _reading, _exact, seen, second) => `${label}: A ${percent(seen)}, B ${percent(second)}`,
 });
 const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => {}));
@@ -625,7 +654,7 @@ function showShares(told) {
 function showSides(told) {
   const side = (name, { expression, mean, std, least, greatest, quantiles }) => {
     const at = Object.fromEntries(quantiles.map(({ q, outcome }) => [q, outcome]));
-    return [`${name}: ${expression}`, four.format(mean.value), std === null ? "–" : four.format(std), `${at[0.5]}`, `${at[0.05]} to ${at[0.95]}`, `${least} to ${greatest}`];
+    return [`${name}: ${expression}`, four.format(mean.value), std === null ? "–" : four.format(std), whole.format(at[0.5]), range(at[0.05], at[0.95]), range(least, greatest)];
   };
   fill(byId("sides"), "", ["rule", "mean", "sd", "median", "nine in ten", "all"], [side("A", told.a), side("B", told.b)]);
 }
@@ -638,7 +667,7 @@ byId("compare").addEventListener("submit", (event) => {
 // ---- Checking
 
 const checking = new Chart(byId("check-chart"), byId("check-readout"), {
-  idle: "",
+  idle: HELP,
   row: (label, _reading, exact, seen) => `${label}: came ${percent(seen)}, expected ${percent(exact)}`,
 });
 const law = new Notation(byId("against"), byId("understood-against"), () => {});
@@ -672,7 +701,7 @@ async function check() {
     });
     fill(byId("tests"), "What was tested; the alarm level holds for all tests together", ["test", "statistic", "p", "p, adjusted"],
       told.tests.map((test) => [test.columns.length > 1 || told.columns.length > 1 ? `${test.test} (${test.columns.join(", ")})` : test.test,
-        test.statistic?.toPrecision(4) ?? "–", test.p_value?.toPrecision(3) ?? "–", test.holm_p?.toPrecision(3) ?? "–"]));
+        test.statistic?.toPrecision(4) ?? "–", small(test.p_value), small(test.holm_p)]));
   } catch (error) {
     checking.clear();
     const problem = error.problem ?? { detail: error.message };
