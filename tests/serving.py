@@ -66,7 +66,7 @@ class Server:
         assert self.url, self.process.communicate()[1]
         token = self._told.get("token")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=False)
         wait_for(lambda: self.client.get("/readyz").status_code == 200)
 
     def __enter__(self) -> Server:
