@@ -84,7 +84,7 @@ def test_a_stream_is_taken_up_again(server: Server) -> None:
 
 def test_a_key_names_one_simulation(server: Server) -> None:
     """An Idempotency-Key with the same body is the same job; with another one it is refused."""
-    body = {"expression": "2d6", "n": 1000}
+    body: dict[str, Any] = {"expression": "2d6", "n": 1000}
     headers = {"Idempotency-Key": "a key"}
     first = server.post(**body, headers=headers)
     server.result(first)

@@ -70,7 +70,7 @@ def test_an_answer_outlives_its_worker(tmp_path: Path) -> None:
 
 def test_jobs_outlive_the_service(tmp_path: Path, middle: dict[int, int]) -> None:
     """SIGKILL to the service: long, short and waiting jobs go on, with the same counts."""
-    short = {"expression": "3d6", "n": 200_000, "seed": 11}
+    short: dict[str, Any] = {"expression": "3d6", "n": 200_000, "seed": 11}
     with served(tmp_path / "data") as server:
         jobs = [server.post(**MIDDLE), server.post(**short), server.post(**short, of=">= 12")]
         some_progress(server, jobs[0])

@@ -263,7 +263,7 @@ def test_an_empty_token_is_refused(command_line: CommandLine) -> None:
 def test_a_client_that_never_reads_is_left(tmp_path: Path) -> None:
     """Its stream ends, while others go on."""
     with served(tmp_path / "data", send_seconds=0.3) as server:
-        wide = {"expression": "3d3333", "n": 3 * 10**9, "seed": 1}
+        wide: dict[str, Any] = {"expression": "3d3333", "n": 3 * 10**9, "seed": 1}
         job = server.post(**wide)
         address = urlsplit(server.url)
         request = f"GET {job['links']['events']} HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -17,7 +17,7 @@ httpx = pytest.importorskip("httpx")
 from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
 CLIENTS = 120
-SMALL = {"expression": "2d6", "n": 1000}
+SMALL: dict[str, Any] = {"expression": "2d6", "n": 1000}
 
 
 def counts(result: dict[str, Any]) -> dict[int, int]:
