@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -232,6 +233,29 @@ def test_a_busy_port_and_a_used_directory_are_one_line(
     done = command_line("serve", "--port", "0", "--data", used)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "another dicesim serve uses it" in done.stderr
+
+
+def test_the_command_serves(dicesim_script: str, tmp_path: Path) -> None:
+    """It says where, keeps what it is given in a private place, and ends in good order."""
+    process = subprocess.Popen(
+        [dicesim_script, "serve", "--port", "0", "--workers", "1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path), "DICESIM_TOKEN": "secret"},
+    )  # fmt: skip
+    assert process.stdout
+    said = process.stdout.readline()
+    found = re.fullmatch(
+        r"dicesim serve: (http://127\.0\.0\.1:\d+/) \(1 workers, data in (.*)\); Ctrl-C ends it\n",
+        said,
+    )
+    assert found, said
+    assert Path(found[2]) == tmp_path / "dicesim"
+    assert (tmp_path / "dicesim" / "jobs.db").exists()
+    assert httpx.get(f"{found[1]}healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{found[1]}v1/simulations").status_code == 401
+    process.terminate()
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 0
 
 
 def test_without_the_extra_the_command_says_what_to_install() -> None:

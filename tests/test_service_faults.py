@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import resource
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -109,7 +111,7 @@ def test_a_signal_ends_it_within_three_seconds(
 ) -> None:
     """Streams end in good order, jobs are written down, no process is left, nothing is said."""
     with served(tmp_path / "data", workers=2) as server:
-        jobs = [server.post(**LONG), server.post(**MIDDLE)]
+        jobs = [server.post(**LONG), server.post(**LONG), server.post(**MIDDLE)]
         streams = [server.events(job) for job in jobs]
         for stream in streams:
             next(stream)
@@ -125,7 +127,9 @@ def test_a_signal_ends_it_within_three_seconds(
         kept = tmp_path / "data" / "runs" / f"{jobs[0]['id']}.db"
         assert dicesim.stored_runs(kept)[0].tally.total > 0
         server.start()
-        assert counts(server.result(jobs[1])) == middle
+        for job in jobs[:2]:
+            server.client.delete(job["links"]["self"])
+        assert counts(server.result(jobs[2])) == middle
 
 
 def test_a_wish_to_cancel_outlives_the_service(tmp_path: Path) -> None:
@@ -151,6 +155,24 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path, middle: dict[int, in
         kept.write_bytes(b"SQLite format 3\0 and then something else")
         server.start()
         assert counts(server.result(job)) == middle
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file's limit is set as Linux does")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Nothing is taken in that could not be kept; the service lives, and goes on with room."""
+    with served(tmp_path / "data") as server:
+        job = server.post(**MIDDLE)
+        used = (tmp_path / "data" / "jobs.db-wal").stat().st_size
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (used, resource.RLIM_INFINITY))
+        answers = [server.client.post("/v1/simulations", json=MIDDLE) for _ in range(3)]
+        assert {answer.status_code for answer in answers} == {503}
+        assert answers[0].json()["hint"] == "try again later"
+        assert server.client.get("/healthz").status_code == 200
+        *_, (name, _, told) = server.events(job)
+        assert (name, told["hint"]) == ("problem", "it goes on when the service is started again")
+        server.end(signal.SIGKILL)
+        server.start()
+        assert server.result(job)["n"] == MIDDLE["n"]
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -68,6 +69,7 @@ class Service:
             (ProblemError, _tell_problem),
             (RequestValidationError, _tell_invalid),
             (HTTPException, _tell_http),
+            (sqlite3.Error, _tell_unkept),
             (Exception, _tell_internal),
         ):
             api.add_exception_handler(kind, handler)
@@ -266,8 +268,12 @@ async def _tell_http(_request: Request, error: Exception) -> Response:
     return Response(encoded(told), error.status_code, error.headers, MEDIA_TYPE)
 
 
-async def _tell_internal(_request: Request, error: Exception) -> Response:
-    detail = "the service has written down why"
-    if isinstance(error, sqlite3.Error):
-        return Response(encoded(problem("internal", 503, detail)), 503, media_type=MEDIA_TYPE)
-    return Response(encoded(problem("internal", 500, detail)), 500, media_type=MEDIA_TYPE)
+async def _tell_unkept(_request: Request, error: Exception) -> Response:
+    print(f"dicesim serve: {error}", file=sys.stderr)  # noqa: T201  (who runs it should know)
+    told = problem("internal", 503, "nothing can be written down now", hint="try again later")
+    return Response(encoded(told), 503, media_type=MEDIA_TYPE)
+
+
+async def _tell_internal(_request: Request, _error: Exception) -> Response:
+    told = problem("internal", 500, "the service has written down why")
+    return Response(encoded(told), 500, media_type=MEDIA_TYPE)

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 import secrets
+import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,13 +20,13 @@ import dicesim
 from .crew import Crew, Task
 from .feed import Feed
 from .jobs import Job, JobTable
-from .problems import ProblemError, encoded, problem
+from .problems import Problem, ProblemError, encoded, problem
 from .settings import Settings
 from .worker import forget
 
-# Dice from which on a job is kept while it is rolled: about a second's worth. A shorter one is
-# rolled again from its beginning.
-_KEPT_FROM: Final = 10**8
+# Dice from which on a job is kept while it is rolled: some tenths of a second's worth. A shorter
+# one is rolled again from its beginning.
+_KEPT_FROM: Final = 3 * 10**7
 _PRUNE_EVERY: Final = 50
 _CLOSE_SECONDS: Final = 1.2
 _DESK_QUEUE: Final = 64
@@ -102,7 +104,7 @@ class Engine:
         job = self.table.add(secrets.token_hex(8), {**request, "seed": seed}, client, key, digest)
         self._take_up(job)
         if job.number % _PRUNE_EVERY == 0:
-            self.table.prune(self.settings.keep)
+            self.table.prune(self.settings.keep, self.settings.keep_bytes)
         return job, True
 
     def _check_room(self, client: str) -> None:
@@ -199,7 +201,11 @@ class Engine:
         job = active.job
         if job.finished:  # it was cancelled as it was started
             return
-        job.ended = self.table.finish(job.id, state, done, result, told)
+        try:
+            job.ended = self.table.finish(job.id, state, done, result, told)
+        except sqlite3.Error as error:  # the disk is full, perhaps
+            print(f"dicesim serve: a job is not written down: {error}", file=sys.stderr)  # noqa: T201
+            state, result, told = "failed", None, encoded(_unkept())
         job.state, job.done, job.problem = state, done, told
         del self.active[job.id]
         self.clients[job.client] -= 1
@@ -311,6 +317,11 @@ def _nothing_yet(job: Job) -> dict[str, Any]:
         "counts": [],
         "chi_square": None,
     }
+
+
+def _unkept() -> Problem:
+    hint = "it goes on when the service is started again"
+    return problem("internal", 500, "the result could not be written down", hint=hint)
 
 
 def _cancelled() -> bytes:

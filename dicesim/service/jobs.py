@@ -98,6 +98,9 @@ class JobTable:
     >>> _ = table.finish("a1", "done", 10, b"{}")
     >>> table.get("a1").done, table.result("a1")
     (10, b'{}')
+    >>> table.prune(keep=5, most_bytes=1)
+    >>> table.get("a1") is None
+    True
     """
 
     def __init__(self, path: Path) -> None:
@@ -178,12 +181,14 @@ class JobTable:
         where = "number < ? AND (? IS NULL OR state = ?) ORDER BY number DESC LIMIT ?"
         return self._rows(where, before or 2**62, state, state, limit)
 
-    def prune(self, keep: int) -> None:
-        """Forget finished jobs but the newest."""
+    def prune(self, keep: int, most_bytes: int) -> None:
+        """Forget finished jobs but the newest, so many and with so large results."""
         self._db.execute(
-            "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND number <= "
-            "(SELECT max(number) FROM jobs) - ?",
-            (keep,),
+            "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND number IN ("
+            "SELECT number FROM (SELECT number, row_number() OVER newest AS place, "
+            "sum(coalesce(length(result), 0)) OVER newest AS bytes FROM jobs "
+            "WINDOW newest AS (ORDER BY number DESC)) WHERE place > ? OR bytes > ?)",
+            (keep, most_bytes),
         )
 
     def _one(self, where: str, value: str) -> Job | None:

@@ -39,8 +39,8 @@ class Settings:
         How long a job may roll, and how long an answer may take.
     body_bytes, body_seconds : int, float
         Size of what is posted, and how long it may take to arrive.
-    keep : int
-        Finished jobs that are kept, the newest.
+    keep, keep_bytes : int
+        Finished jobs that are kept, the newest, and bytes of their results.
     heartbeat, send_seconds : float
         Seconds between signs of life in a stream, and until a client that reads nothing is left.
     limits, desk_limits : Limits
@@ -68,6 +68,7 @@ class Settings:
     body_bytes: int = 2**20
     body_seconds: float = 10.0
     keep: int = 1000
+    keep_bytes: int = 2**28
     heartbeat: float = 15.0
     send_seconds: float = 30.0
     limits: dicesim.Limits = field(
