@@ -53,7 +53,9 @@ def test_a_seed_may_be_text_and_is_settled(server: Server) -> None:
     """Digits beyond 2**53 are kept; a seed that is left out is drawn, and replays the run."""
     big = str(2**200 + 1)
     assert server.result(server.post(expression="d6", n=10, seed=big))["seed"] == 2**200 + 1
-    drawn = server.result(server.post(expression="d6", n=1000, seed=None))
+    job = server.post(expression="d6", n=1000, seed=None)
+    drawn = server.result(job)
+    assert job["seed"] == drawn["seed"]
     assert counts(drawn) == dicesim.run("d6", 1000, rng=drawn["seed"]).counts
 
 
