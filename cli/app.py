@@ -31,6 +31,7 @@ from .options import (
     one_of,
 )
 from .results import Form, carry_through, json_text, plot_file, save_picture
+from .serving import serve
 from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
@@ -319,6 +320,7 @@ app.command()(check)
 app.command()(compare)
 app.command()(resume)
 app.command()(runs)
+app.command()(serve)
 
 
 def _rule(expression: str | None, model: str | None) -> str | dicesim.Model:

@@ -36,19 +36,22 @@ class Progress(NamedTuple):
     done, requested : int
         Trials.
     elapsed_seconds : float
+    tally : Tally or None
+        The counts of what is done; not known of shared counters, and of comparisons.
 
     Examples
     --------
     >>> import dicesim
     >>> seen = []
     >>> result = dicesim.run("2d6", n=1000, rng=42, progress=seen.append)
-    >>> seen[-1].done, seen[-1].requested
-    (1000, 1000)
+    >>> seen[-1].done, seen[-1].requested, seen[-1].tally == result.tally
+    (1000, 1000, True)
     """
 
     done: int
     requested: int
     elapsed_seconds: float
+    tally: Tally | None = None
 
 
 class Cancel(Protocol):
@@ -164,7 +167,9 @@ class Running:
         if self.progress is not None:
             plan = self.draft.plan
             done = min(plan.n, self._batches * plan.batch_size)
-            self.progress(Progress(done, self._needed(done), self._elapsed))
+            # Shared counters are put together at the end.
+            tally = None if self.draft.aggregation == "shared" else self._tally
+            self.progress(Progress(done, self._needed(done), self._elapsed, tally))
 
     def _needed(self, done: int) -> int:
         """Tell how many trials there will be, as far as can be known."""

@@ -114,6 +114,24 @@ ORDER = [
     "watching",
     "recorded_report",
 ]
+# The same of the service's modules, among themselves.
+SERVICE = [
+    "settings",
+    "problems",
+    "jobs",
+    "schemas",
+    "worker",
+    "crew",
+    "feed",
+    "engine",
+    "events",
+    "metrics",
+    "security",
+    "simulations",
+    "openapi",
+    "app",
+    "server",
+]
 PUBLIC = sorted(set(dicesim.__all__) - {"__version__"})
 
 
@@ -152,10 +170,32 @@ def test_no_property_has_a_lock() -> None:
         assert "functools.cached_property" not in imports(ROOT / "dicesim" / f"{module}.py"), module
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "cli").glob("*.py")), ids=lambda path: path.stem)
-def test_the_command_line_uses_public_names_only(path: Path) -> None:
-    """A face knows dicesim as any other user does."""
-    assert not {name for name in imports(path) if name.startswith("dicesim.")}
+def test_the_modules_of_the_service_import_one_way() -> None:
+    """Each of them only those before it; and nothing but a command knows the service."""
+    folder = ROOT / "dicesim" / "service"
+    assert {path.stem for path in folder.glob("*.py")} == {*SERVICE, "__init__"}
+    for place, module in enumerate(SERVICE):
+        tree = ast.parse((folder / f"{module}.py").read_text(encoding="utf-8"))
+        near = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+        named = {
+            name for node in near for name in ([node.module] if node.module else
+            [alias.name for alias in node.names])
+        }  # fmt: skip
+        assert named <= set(SERVICE[:place]), module
+    for path in (ROOT / "dicesim").glob("*.py"):
+        assert not {name for name in imports(path) if name.startswith("dicesim.service")}, path
+
+
+FACES = sorted([*(ROOT / "cli").glob("*.py"), *(ROOT / "dicesim" / "service").glob("*.py")])
+
+
+@pytest.mark.parametrize("path", FACES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_faces_use_public_names_only(path: Path) -> None:
+    """A face knows dicesim as any other user does; one command knows another face."""
+    inside = {name for name in imports(path) if name.startswith("dicesim.")}
+    if path.name == "serving.py":
+        inside = {name for name in inside if not name.startswith("dicesim.service.")}
+    assert not inside
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Attribute(value=ast.Name(id="dicesim"), attr=name):
@@ -230,7 +270,14 @@ def test_importing_costs_nothing() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["check", "--help"], ["compare", "--help"], ["complete"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["check", "--help"],
+        ["compare", "--help"],
+        ["serve", "--help"],
+        ["complete"],
+    ],
     ids=" ".join,
 )
 def test_help_loads_no_numpy(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +288,7 @@ def test_help_loads_no_numpy(arguments: list[str], monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("COMP_CWORD", "2")
     loaded = set(after_command("*sys.modules", *arguments))
     assert "typer" in loaded
-    assert not {"numpy", "scipy", "multiprocessing", "pydantic", "rich"} & loaded
+    assert not {"numpy", "scipy", "multiprocessing", "pydantic", "rich", "fastapi"} & loaded
 
 
 def test_a_run_loads_no_heavy_module() -> None:
@@ -249,7 +296,7 @@ def test_a_run_loads_no_heavy_module() -> None:
     loaded = set(after_command("*sys.modules", "run"))
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
-    assert not {"pandas", "polars", "pyarrow", "jsonschema"} & loaded
+    assert not {"pandas", "polars", "pyarrow", "jsonschema", "dicesim.service"} & loaded
     assert not {"multiprocessing", "concurrent.futures.thread", "dicesim.workers"} & loaded
 
 
@@ -314,7 +361,8 @@ def test_the_wheel_has_all_files_of_the_tree(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == expected
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
-    assert {"dicesim/data/wolf.csv", "dicesim/data/run.schema.json"} <= packed
+    for name in ("data/wolf.csv", "data/run.schema.json", "service/page/index.html"):
+        assert f"dicesim/{name}" in packed
 
 
 def test_the_source_distribution_has_the_data(tmp_path: Path) -> None:

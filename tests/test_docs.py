@@ -46,7 +46,10 @@ def test_sessions_are_real(
 NAMED = re.compile(r"`(?:(test_\w+\.py)::)?(test_\w+)`")
 
 
-@pytest.mark.parametrize("page", ["faults.md", "limits.md", "clusters.md"])
+PROMISES = ["clusters.md", "faults.md", "limits.md", "service.md"]
+
+
+@pytest.mark.parametrize("page", PROMISES)
 def test_tests_that_are_named_exist(page: str) -> None:
     """A page that names the test of a promise names one that there is."""
     path = ROOT / "docs" / page

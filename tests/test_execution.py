@@ -160,6 +160,21 @@ def test_all_workers_take_part() -> None:
     assert len({record.process for record in records}) == 3
 
 
+def test_progress_has_the_counts_so_far() -> None:
+    """They are those of the first batches, and known but for shared counters."""
+    looks: list[dicesim.Progress] = []
+    result = dicesim.run("2d6", 10**6, rng=3, executor="serial", progress=looks.append)
+    for look in looks:
+        assert look.tally is not None
+        assert look.tally.total == look.done
+    last = looks[-1].tally
+    assert last is not None
+    assert last.counter() == result.counts
+    looks.clear()
+    dicesim.run("2d6", 10**5, aggregation="shared", executor="serial", progress=looks.append)
+    assert {look.tally for look in looks} == {None}
+
+
 def test_progress_grows_to_the_end() -> None:
     """Progress is told in whole batches, and ends with all."""
     seen: list[Progress] = []

@@ -1,0 +1,790 @@
+// The page of dicesim: it asks the API, and draws what it is told.
+
+const SVG = "http://www.w3.org/2000/svg";
+const byId = (id) => document.getElementById(id);
+const whole = new Intl.NumberFormat("en");
+const four = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+
+function percent(p) {
+  if (p === null || p === undefined) return "–";
+  const value = p * 100;
+  if (value === 0 || value === 100) return `${value}\u00a0%`;
+  if (value > 99.99) return ">\u00a099.99\u00a0%";
+  return value >= 0.995 ? `${value.toFixed(2)}\u00a0%` : `${value.toPrecision(3)}\u00a0%`;
+}
+
+function element(name, attributes = {}, ...children) {
+  const made = name.startsWith("svg:")
+    ? document.createElementNS(SVG, name.slice(4))
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// ---- The API
+
+class ApiProblem extends Error {
+  constructor(problem) {
+    super(problem.detail ?? "The service gave no answer that this page can read.");
+    this.problem = problem;
+  }
+}
+
+const headers = () => {
+  const token = sessionStorage.getItem("token");
+  return token ? { Authorization: `Bearer ${token}` } : {};
+};
+
+async function fetched(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers: { ...headers(), ...options.headers } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiProblem({ detail: "The service cannot be reached; is it still running?" });
+  }
+  if (answer.status === 401) byId("unlock").hidden = false;
+  if (!answer.ok) throw new ApiProblem(await answer.json().catch(() => ({})));
+  return answer;
+}
+
+async function post(path, body, signal) {
+  const answer = await fetched(path, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json" },
+    signal,
+  });
+  return answer.json();
+}
+
+// Follow a simulation; a stream that breaks off is taken up where it was.
+async function follow(path, tell, signal) {
+  let last = null;
+  for (let tries = 0; tries < 8; tries += 1) {
+    try {
+      const answer = await fetched(path, { signal, headers: last === null ? {} : { "Last-Event-ID": last } });
+      if (answer.status === 204) return;
+      for await (const event of eventsOf(answer.body)) {
+        tries = 0;
+        last = event.id;
+        tell(event.event, JSON.parse(event.data));
+        if (event.event !== "progress") return;
+      }
+    } catch (error) {
+      if (error.name === "AbortError" || error.problem?.status) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** Math.min(tries, 4)));
+  }
+  throw new ApiProblem({ detail: "The service cannot be reached; is it still running?" });
+}
+
+async function* eventsOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      const event = Object.fromEntries(
+        block.split("\n").filter((line) => line && !line.startsWith(":")).map((line) => {
+          const colon = line.indexOf(": ");
+          return [line.slice(0, colon), line.slice(colon + 2)];
+        }),
+      );
+      if (event.data) yield event;
+    }
+  }
+}
+
+// ---- The chart
+
+const MOST_COLUMNS = 60;
+const HEIGHT = 264;
+const EDGE = { left: 46, right: 6, top: 14, bottom: 26 };
+
+function cumulated(shares, reading) {
+  if (!shares || reading === "exactly") return shares;
+  const result = [...shares];
+  if (reading === "most") for (let i = 1; i < result.length; i += 1) result[i] += result[i - 1];
+  else for (let i = result.length - 2; i >= 0; i -= 1) result[i] += result[i + 1];
+  return result.map((share) => Math.min(share, 1));
+}
+
+// Leave out tails that could not be seen, where there are more outcomes than columns.
+function trimmed(data, most) {
+  const shares = [data.exact, data.seen, data.second].filter(Boolean);
+  if (data.outcomes.length <= most || !shares.length) return { ...data, cut: [0, data.outcomes.length] };
+  const upTo = shares.map((share) => cumulated(share, "most"));
+  const from = shares.map((share) => cumulated(share, "least"));
+  const seen = (sums, i) => sums.some((sum) => sum[i] > 1e-5);
+  let [low, high] = [0, data.outcomes.length];
+  while (low < high - 1 && !seen(upTo, low)) low += 1;
+  while (high > low + 1 && !seen(from, high - 1)) high -= 1;
+  const cut = (list) => list && list.slice(low, high);
+  return { outcomes: cut(data.outcomes), exact: cut(data.exact), seen: cut(data.seen), second: cut(data.second), cut: [low, high] };
+}
+
+// Neighbours share a column where there are more outcomes than columns.
+function columnsOf(data, reading, most) {
+  const { outcomes, exact, seen, second, cut } = trimmed(data, most);
+  const size = Math.ceil(outcomes.length / most);
+  const sum = (shares, start) =>
+    shares && shares.slice(start, start + size).reduce((total, share) => total + share, 0);
+  const starts = outcomes.map((_, i) => i).filter((i) => i % size === 0);
+  const pick = (shares) => shares && cumulated(starts.map((start) => sum(shares, start)), reading);
+  const labels = starts.map((start) => {
+    const [low, high] = [outcomes[start], outcomes[Math.min(start + size, outcomes.length) - 1]];
+    if (low === high) return `${low}`;
+    return reading === "least" ? `${low}` : reading === "most" ? `${high}` : `${low} to ${high}`;
+  });
+  return { cut: cut.join(), labels, short: starts.map((start) => `${outcomes[start]}`), exact: pick(exact), seen: pick(seen), second: pick(second) };
+}
+
+function steps(top) {
+  const rough = top / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((k) => k * power).find((size) => size >= rough);
+  return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, i) => i * step);
+}
+
+class Chart {
+  constructor(box, readout, words) {
+    this.box = box;
+    this.readout = readout;
+    this.words = words;
+    this.data = null;
+    this.reading = "exactly";
+    this.chosen = null;
+    new ResizeObserver(() => this.data && this.box.clientWidth !== this.width && this.draw()).observe(box);
+    box.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  show(data, reading = this.reading) {
+    const same = this.data && this.reading === reading
+      && this.data.outcomes.length === data.outcomes.length
+      && this.data.outcomes[0] === data.outcomes[0]
+      && Boolean(this.data.exact) === Boolean(data.exact)
+      && this.data.name === data.name;
+    if (this.data?.name !== data.name) this.chosen = null;
+    this.data = data;
+    this.reading = reading;
+    if (same && this.columns && this.fits()) this.move();
+    else this.draw();
+  }
+
+  clear() {
+    this.data = null;
+    this.box.replaceChildren();
+    this.readout.textContent = "\u00a0";
+  }
+
+  prepare() {
+    this.columns = columnsOf(this.data, this.reading, Math.max(8, Math.min(MOST_COLUMNS, Math.floor(this.width / 9))));
+    const { exact, seen, second } = this.columns;
+    return Math.max(1e-12, ...(exact ?? []), ...(seen ?? []), ...(second ?? []));
+  }
+
+  fits() {
+    const before = this.columns.cut;
+    return this.prepare() <= this.top && this.columns.cut === before;
+  }
+
+  draw() {
+    this.width = this.box.clientWidth;
+    if (!this.width) return;
+    const greatest = this.prepare();
+    this.top = this.reading === "exactly" ? Math.min(1, greatest * 1.1) : 1;
+    const plot = HEIGHT - EDGE.top - EDGE.bottom;
+    const room = this.width - EDGE.left - EDGE.right;
+    const { labels, short, exact } = this.columns;
+    const step = room / labels.length;
+    const svg = element("svg:svg", { viewBox: `0 0 ${this.width} ${HEIGHT}`, height: HEIGHT, "aria-hidden": "true" });
+    for (const share of steps(this.top)) {
+      const y = EDGE.top + plot * (1 - share / this.top);
+      svg.append(
+        element("svg:line", { class: "grid", x1: EDGE.left, x2: this.width - EDGE.right, y1: y, y2: y }),
+        element("svg:text", { x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, `${+(share * 100).toPrecision(3)} %`),
+      );
+    }
+    const gap = step > 12 ? Math.min(step * 0.22, 8) : 1;
+    const bars = (cls, inset = 0, share = 1) => labels.map((_, i) =>
+      element("svg:rect", {
+        class: cls, x: EDGE.left + i * step + gap / 2 + inset, y: EDGE.top,
+        width: Math.max(1, (step - gap) * share), height: plot,
+      }));
+    this.ghosts = exact ? bars("ghost") : [];
+    this.bars = bars("bar", 0, this.data.second ? 0.5 : 1);
+    this.others = this.data.second ? bars("bar b", (step - gap) / 2, 0.5) : [];
+    this.ticks = exact && !this.data.second ? labels.map((_, i) =>
+      element("svg:rect", {
+        class: "tick", x: EDGE.left + i * step + Math.max(0, gap / 2 - 2), y: EDGE.top + plot - 1.5,
+        width: Math.max(1, step - gap + Math.min(4, gap)), height: 3, rx: 1,
+      })) : [];
+    const widest = Math.max(...short.map((text) => text.length)) * 7.5 + 10;
+    const every = Math.max(1, Math.ceil(widest / step));
+    const marks = short.map((text, i) => i % every === 0
+      ? element("svg:text", { x: EDGE.left + (i + 0.5) * step, y: HEIGHT - 8, "text-anchor": "middle" }, text) : null);
+    this.marks = marks;
+    this.targets = labels.map((_, i) => {
+      const target = element("svg:rect", { class: "column", x: EDGE.left + i * step, y: 0, width: step, height: HEIGHT });
+      target.addEventListener("pointerenter", () => this.choose(i));
+      target.addEventListener("click", () => this.choose(i));
+      return target;
+    });
+    svg.append(...this.ghosts, ...this.bars, ...this.others, ...this.ticks, ...marks.filter(Boolean), ...this.targets);
+    const slider = element("div", { tabindex: "0", role: "slider", "aria-label": "Outcome", "aria-valuemin": "0", "aria-valuemax": `${labels.length - 1}` }, svg);
+    const focused = this.box.contains(document.activeElement);
+    this.box.replaceChildren(slider);
+    this.slider = slider;
+    if (focused) slider.focus();
+    if (this.drawnName === this.data.name) this.move();
+    else {
+      this.move(true);
+      svg.getBoundingClientRect(); // what is not laid out cannot move
+      this.move();
+    }
+    this.drawnName = this.data.name;
+  }
+
+  move(flat = false) {
+    const plot = HEIGHT - EDGE.top - EDGE.bottom;
+    const { exact, seen, second } = this.columns;
+    const height = (shares, i) => (flat || !shares ? 0 : Math.min(1, shares[i] / this.top));
+    this.ghosts.forEach((bar, i) => { bar.style.transform = `scaleY(${height(exact, i)})`; });
+    this.bars.forEach((bar, i) => { bar.style.transform = `scaleY(${height(seen, i)})`; });
+    this.others.forEach((bar, i) => { bar.style.transform = `scaleY(${height(second, i)})`; });
+    this.ticks.forEach((tick, i) => { tick.style.transform = `translateY(${-plot * height(exact, i)}px)`; });
+    this.tell();
+  }
+
+  choose(i) {
+    this.chosen = i;
+    this.tell();
+  }
+
+  key(event) {
+    const move = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -1e9, End: 1e9 }[event.key];
+    if (!move || !this.data) return;
+    event.preventDefault();
+    const last = this.columns.labels.length - 1;
+    const start = this.chosen ?? Math.floor(last / 2) - Math.sign(move);
+    this.choose(Math.max(0, Math.min(last, start + move)));
+  }
+
+  tell() {
+    const i = this.chosen !== null && this.chosen < this.columns.labels.length ? this.chosen : null;
+    this.targets.forEach((target, at) => target.classList.toggle("here", at === i));
+    this.marks.forEach((mark, at) => mark?.classList.toggle("chosen", at === i));
+    const { labels, exact, seen, second } = this.columns;
+    const text = i === null ? this.words.idle
+      : this.words.row(labels[i], this.reading, exact?.[i], seen?.[i], second?.[i]);
+    this.readout.textContent = text || "\u00a0";
+    this.slider.setAttribute("aria-valuenow", `${i ?? 0}`);
+    this.slider.setAttribute("aria-valuetext", i === null ? "Choose an outcome with the arrow keys" : text);
+  }
+}
+
+const range = (low, high) => `${whole.format(low)} to ${whole.format(high)}`;
+const READINGS = { exactly: "", least: "at least ", most: "at most " };
+
+// ---- Notation that is read while it is typed
+
+class Notation {
+  constructor(input, said, changed) {
+    this.input = input;
+    this.said = said;
+    this.changed = changed;
+    this.mirror = input.parentElement.querySelector(".mirror");
+    this.odds = null;
+    input.addEventListener("input", () => {
+      this.mark(null);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.read(), 120);
+    });
+    input.addEventListener("scroll", () => { this.mirror.scrollLeft = input.scrollLeft; });
+  }
+
+  get text() {
+    return this.input.value;
+  }
+
+  set(text) {
+    this.input.value = text;
+    this.mark(null);
+    return this.read();
+  }
+
+  // Ask for the odds; whatever was asked before is of no interest any more.
+  async read() {
+    clearTimeout(this.timer);
+    this.asked?.abort();
+    this.asked = new AbortController();
+    const { signal } = this.asked;
+    try {
+      this.odds = await post("/v1/exact", { expression: this.text || " " }, signal);
+      this.say([this.odds.description, ...this.odds.notes].join("; "));
+      this.mark(null);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.odds = null;
+      this.refuse(error.problem ?? { detail: error.message });
+    }
+    this.changed(this.odds);
+  }
+
+  say(text, wrong = false) {
+    this.said.textContent = text;
+    this.said.classList.toggle("wrong", wrong);
+    if (wrong) this.input.setAttribute("aria-invalid", "true");
+    else this.input.removeAttribute("aria-invalid");
+  }
+
+  refuse(problem) {
+    if (problem.type?.endsWith("#exact-unavailable")) {
+      this.say(`${problem.description ?? this.text} (no exact odds: they would take too long; it can be rolled)`);
+      this.mark(null);
+      this.unknown = true;
+      return;
+    }
+    this.say(problem.detail, true);
+    this.mark(problem);
+  }
+
+  mark(problem) {
+    this.unknown = false;
+    this.mirror.replaceChildren();
+    if (problem?.position === undefined) return;
+    const characters = [...this.text];
+    const [start, end] = [problem.position, problem.position + problem.length];
+    const part = characters.slice(start, end).join("") || " ";
+    this.mirror.append(characters.slice(0, start).join(""), element("span", { class: "wrong" }, part), characters.slice(end).join(""));
+    this.mirror.scrollLeft = this.input.scrollLeft;
+  }
+}
+
+function showProblem(box, problem) {
+  box.className = "verdict problem";
+  const line = problem.line ? ` (line or roll ${problem.line})` : "";
+  box.replaceChildren(element("p", {}, element("strong", {}, problem.title ?? "That did not work"), line), element("p", {}, problem.detail));
+}
+
+function showVerdict(box, word, explanation, small) {
+  box.className = `verdict ${word.split(" ")[0]}`;
+  const head = element("p", { class: "big" }, element("strong", {}, word[0].toUpperCase() + word.slice(1)));
+  box.replaceChildren(head, element("p", {}, explanation), ...small.map((text) => element("p", {}, text)));
+}
+
+function fill(table, caption, head, rows) {
+  const cells = (kind, row) => row.map((text) => element(kind, kind === "th" ? { scope: "col" } : {}, text));
+  table.replaceChildren(
+    ...(caption ? [element("caption", {}, caption)] : []),
+    element("thead", {}, element("tr", {}, ...cells("th", head))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells("td", row)))),
+  );
+}
+
+// ---- Rolling
+
+const HELP = "Point at a column, or use the arrow keys, for its odds.";
+
+const rolling = {
+  chart: new Chart(byId("chart"), byId("readout"), {
+    idle: HELP,
+    row: (label, reading, exact, seen) => [
+      `${READINGS[reading]}${label}:`,
+      exact === undefined ? "" : ` exact ${percent(exact)}`,
+      seen === undefined ? "" : `${exact === undefined ? "" : ","} rolled ${percent(seen)}`,
+    ].join(""),
+  }),
+  counts: null,
+  result: null,
+};
+const rule = new Notation(byId("expression"), byId("understood"), showOdds);
+
+function reading() {
+  return document.querySelector("input[name=reading]:checked").value;
+}
+
+function showOdds(odds) {
+  const figures = byId("figures");
+  forget();
+  // What cannot be read leaves the odds before it in place, paler.
+  const stale = !odds && !rule.unknown;
+  for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", stale);
+  if (!odds) {
+    if (rule.unknown) {
+      figures.replaceChildren();
+      rolling.chart.clear();
+    }
+    byId("odds").replaceChildren();
+    byId("go").disabled = !rule.unknown;
+    return;
+  }
+  byId("go").disabled = false;
+  const quantile = Object.fromEntries(odds.quantiles.map(({ q, outcome }) => [q, outcome]));
+  const rows = [
+    ["mean", four.format(odds.mean)],
+    ["standard deviation", four.format(odds.std)],
+    ["middle half", range(quantile[0.25], quantile[0.75])],
+    ["median", whole.format(quantile[0.5])],
+    ["nine in ten", range(quantile[0.05], quantile[0.95])],
+  ];
+  figures.replaceChildren(...rows.map(([name, value]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+  redraw();
+  remember();
+}
+
+// Leave what was rolled of another rule.
+function forget() {
+  rolling.stop?.();
+  rolling.counts = null;
+  rolling.result = null;
+  byId("verdict").replaceChildren();
+  byId("verdict").className = "verdict";
+  byId("running").textContent = "\u00a0";
+}
+
+function redraw() {
+  const odds = rule.odds;
+  const counts = rolling.counts;
+  const outcomes = odds ? odds.outcomes.map((row) => row.outcome) : [...counts?.keys() ?? []].sort((x, y) => x - y);
+  if (!outcomes.length) return;
+  const n = counts ? [...counts.values()].reduce((sum, count) => sum + count, 0) : 0;
+  const seen = n ? outcomes.map((outcome) => (counts.get(outcome) ?? 0) / n) : null;
+  const exact = odds?.outcomes.map((row) => row.probability) ?? null;
+  rolling.chart.show({ name: odds?.expression ?? rule.text, outcomes, exact, seen }, reading());
+  if (!rolling.busy) showTable(odds, counts, n);
+}
+
+const LONGEST_TABLE = 1000;
+
+function showTable(odds, counts, n) {
+  const z = new Map(rolling.result?.outcomes.map((row) => [row.outcome, row.z]));
+  const rows = odds?.outcomes ?? [...counts?.keys() ?? []].sort((x, y) => x - y).map((outcome) => ({ outcome }));
+  const head = ["outcome", "exactly", "fraction", "at least", "at most"];
+  const table = rows.slice(0, LONGEST_TABLE).map((row) => [
+    `${row.outcome}`, percent(row.probability), row.exact && row.exact.length < 24 ? row.exact : "–", percent(row.at_least), percent(row.at_most),
+    ...(n ? [whole.format(counts.get(row.outcome) ?? 0), percent((counts.get(row.outcome) ?? 0) / n), z.get(row.outcome)?.toFixed(2) ?? "–"] : []),
+  ]);
+  const cut = rows.length > LONGEST_TABLE ? `The first ${LONGEST_TABLE} of ${rows.length} outcomes` : "";
+  fill(byId("odds"), cut, n ? [...head, "rolled", "share", "z"] : head, table);
+}
+
+function number(text) {
+  const digits = text.replaceAll(/[\s,_'’]/g, "");
+  const read = /^\d{1,15}(\.\d{1,9})?(e\d{1,2})?$/i.test(digits) ? Number(digits) : NaN;
+  if (Number.isSafeInteger(read)) return read;
+  throw new ApiProblem({ title: "The number of rolls cannot be read", detail: "Write it as 1,000,000 or 1e6." });
+}
+
+async function roll() {
+  forget();
+  const box = byId("verdict");
+  const controller = new AbortController();
+  let job = null;
+  try {
+    const seed = byId("seed").value.trim();
+    const n = number(byId("n").value);
+    busy(true);
+    rolling.stop = () => {
+      controller.abort();
+      if (job) fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+    };
+    byId("stop").onclick = () => job && fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+    job = await post("/v1/simulations", { expression: rule.text, n, seed: seed || null }, controller.signal);
+    if (!seed) byId("seed").dataset.drawn = job.seed;
+    rolling.seed = seed || `${job.seed}`;
+    rolling.n = n;
+    remember();
+    await follow(job.links.events, hear, controller.signal);
+  } catch (error) {
+    if (error.name !== "AbortError") showProblem(box, error.problem ?? { detail: error.message });
+  } finally {
+    if (!controller.signal.aborted) {
+      rolling.stop = null;
+      busy(false);
+    }
+  }
+}
+
+function busy(is) {
+  rolling.busy = is;
+  byId("stop").hidden = !is;
+  byId("go").hidden = is;
+  byId("progress").hidden = !is;
+  if (is) byId("progress").value = 0;
+}
+
+function hear(event, told) {
+  if (event === "problem") return showProblem(byId("verdict"), told);
+  if (event === "result") return showResult(told);
+  byId("progress").value = told.n / told.requested_n;
+  if (!told.n) return undefined;
+  rolling.counts = new Map(told.outcomes.map((outcome, i) => [outcome, told.counts[i]]));
+  const chi = told.chi_square;
+  byId("running").textContent = [
+    `${whole.format(told.n)} of ${whole.format(told.requested_n)} rolls`,
+    rate(told.trials_per_second),
+    ...(chi ? [`chi-square ${chi.statistic.toFixed(2)} on ${chi.dof} dof`] : []),
+  ].join("  ·  ");
+  return redraw();
+}
+
+function rate(perSecond) {
+  return perSecond >= 1e6 ? `${three(perSecond / 1e6)} million a second` : `${whole.format(Math.round(perSecond))} a second`;
+}
+
+function small(p) {
+  if (p === null || p === undefined) return "–";
+  return p !== 0 && p < 1e-3 ? p.toExponential(2) : p.toPrecision(3);
+}
+
+function three(value) {
+  return value >= 100 ? `${Math.round(value)}` : value.toPrecision(3);
+}
+
+function showResult(result) {
+  rolling.counts = new Map(result.outcomes.map((row) => [row.outcome, row.count]));
+  rolling.result = result;
+  rolling.busy = false;
+  redraw();
+  const part = result.complete ? "" : ` of ${whole.format(result.requested_n)}`;
+  const seconds = result.elapsed_seconds;
+  byId("running").textContent = [
+    `${whole.format(result.n)}${part} rolls in ${seconds < 0.0995 ? `${(seconds * 1000).toPrecision(2)} ms` : `${three(seconds)} s`}`,
+    rate(result.trials_per_second),
+    `seed ${rolling.seed}`,
+  ].join("  ·  ");
+  const mean = `Mean ${four.format(result.mean)}${result.standard_error ? ` ± ${result.standard_error.toPrecision(2)}` : ""}`
+    + (rule.odds ? `, exactly ${four.format(rule.odds.mean)}.` : ".");
+  const box = byId("verdict");
+  if (!result.check) {
+    box.className = "verdict";
+    box.replaceChildren(element("p", {}, mean), element("p", {}, `No check: ${result.check_unavailable}.`));
+    return;
+  }
+  const { statistic, dof, p_value: p } = result.check;
+  showVerdict(box, result.check.verdict, sentence(result.check.explanation), [
+    `${mean} Chi-square ${statistic.toPrecision(4)} on ${dof} degrees of freedom, p = ${small(p)}.`,
+  ]);
+}
+
+function sentence(text) {
+  return `${text.startsWith("p ") ? "p" : text[0].toUpperCase()}${text.slice(1)}.`;
+}
+
+byId("roll").addEventListener("submit", (event) => {
+  event.preventDefault();
+  roll();
+});
+for (const input of document.querySelectorAll("input[name=reading]")) {
+  input.addEventListener("change", () => { redraw(); remember(); });
+}
+for (const button of document.querySelectorAll("[data-rule]")) {
+  button.addEventListener("click", () => { rule.set(button.dataset.rule); });
+}
+byId("copy").addEventListener("click", async () => {
+  remember();
+  const button = byId("copy");
+  try {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "The address line above has it";
+  }
+  setTimeout(() => { button.textContent = "Copy a link to this view"; }, 2500);
+});
+
+// ---- Comparing
+
+const comparing = new Chart(byId("compare-chart"), byId("compare-readout"), {
+  idle: HELP,
+  row: (label, _reading, _exact, seen, second) => `${label}: A ${percent(seen)}, B ${percent(second)}`,
+});
+const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => {}));
+
+async function compare() {
+  const box = byId("compared");
+  try {
+    const told = await post("/v1/compare", { a: sides[0].text || " ", b: sides[1].text || " ", seed: 1 });
+    box.className = "verdict";
+    box.replaceChildren(element("p", { class: "big" }, sentence(told.summary)));
+    if (!told.is_exact) box.append(element("p", {}, "What has no exact odds was rolled 100,000 times."));
+    showShares(told);
+    showSides(told);
+    comparing.show({
+      name: `${told.a.expression} ${told.b.expression}`,
+      outcomes: told.outcomes.map((row) => row.outcome),
+      exact: null,
+      seen: told.outcomes.map((row) => row.a),
+      second: told.outcomes.map((row) => row.b),
+    });
+    remember();
+  } catch (error) {
+    byId("shares").replaceChildren();
+    byId("sides").replaceChildren();
+    comparing.clear();
+    const problem = error.problem ?? { detail: error.message };
+    const side = { a: 0, b: 1 }[problem.parameter];
+    if (side !== undefined && problem.position !== undefined) sides[side].refuse(problem);
+    showProblem(box, problem);
+  }
+}
+
+function showShares(told) {
+  const parts = [["a", told.greater.value], ["tie", told.equal.value], ["b", told.less.value]];
+  const svg = element("svg:svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none", height: 22, "aria-hidden": "true" });
+  let x = 0;
+  for (const [cls, share] of parts) {
+    svg.append(element("svg:rect", { class: cls, x: x * 1000, y: 0, width: share * 1000, height: 1 }));
+    x += share;
+  }
+  byId("shares").replaceChildren(svg, element("p", {},
+    element("span", {}, `A wins ${percent(told.greater.value)}`),
+    element("span", {}, `tie ${percent(told.equal.value)}`),
+    element("span", {}, `B wins ${percent(told.less.value)}`)));
+}
+
+function showSides(told) {
+  const side = (name, { expression, mean, std, least, greatest, quantiles }) => {
+    const at = Object.fromEntries(quantiles.map(({ q, outcome }) => [q, outcome]));
+    return [`${name}: ${expression}`, four.format(mean.value), std === null ? "–" : four.format(std), whole.format(at[0.5]), range(at[0.05], at[0.95]), range(least, greatest)];
+  };
+  fill(byId("sides"), "", ["rule", "mean", "sd", "median", "nine in ten", "all"], [side("A", told.a), side("B", told.b)]);
+}
+
+byId("compare").addEventListener("submit", (event) => {
+  event.preventDefault();
+  compare();
+});
+
+// ---- Checking
+
+const checking = new Chart(byId("check-chart"), byId("check-readout"), {
+  idle: HELP,
+  row: (label, _reading, exact, seen) => `${label}: came ${percent(seen)}, expected ${percent(exact)}`,
+});
+const law = new Notation(byId("against"), byId("understood-against"), () => {});
+
+function recorded() {
+  const text = byId("data").value;
+  const layout = document.querySelector("input[name=layout]:checked").value;
+  if (layout === "columns") return { data: text };
+  if (layout === "counts") return { data: text.replaceAll(/[ \t]*[:=x×][ \t]*/g, ","), counts: true };
+  const words = text.split(/[\s,;|]+/).filter(Boolean);
+  const odd = words.findIndex((word) => !/^[-+]?\d{1,15}$/.test(word));
+  if (odd >= 0) {
+    throw new ApiProblem({ title: "The rolls cannot be read", detail: `Roll ${odd + 1}, “${words[odd].slice(0, 20)}”, is no whole number.` });
+  }
+  return { data: words.map(Number) };
+}
+
+async function check() {
+  const box = byId("checked");
+  byId("tests").replaceChildren();
+  try {
+    const told = await post("/v1/check", { ...recorded(), against: law.text || " " });
+    const rolls = `${whole.format(told.n)} ${told.n === 1 ? "roll" : "rolls"} held against ${told.against} (${told.description}).`;
+    showVerdict(box, told.verdict, sentence(told.explanation), [rolls, ...told.notes.map(sentence)]);
+    const rows = told.outcomes ?? told.columns[0]?.outcomes ?? [];
+    checking.show({
+      name: `${told.against} ${told.n}`,
+      outcomes: rows.map((row) => row.outcome),
+      exact: rows.map((row) => row.expected),
+      seen: rows.map((row) => row.observed),
+    });
+    fill(byId("tests"), "What was tested; the alarm level holds for all tests together", ["test", "statistic", "p", "p, adjusted"],
+      told.tests.map((test) => [test.columns.length > 1 || told.columns.length > 1 ? `${test.test} (${test.columns.join(", ")})` : test.test,
+        test.statistic?.toPrecision(4) ?? "–", small(test.p_value), small(test.holm_p)]));
+  } catch (error) {
+    checking.clear();
+    const problem = error.problem ?? { detail: error.message };
+    if (problem.position !== undefined) law.refuse(problem);
+    showProblem(box, problem);
+  }
+}
+
+byId("check").addEventListener("submit", (event) => {
+  event.preventDefault();
+  check();
+});
+byId("file").addEventListener("change", async (event) => {
+  const [file] = event.target.files;
+  if (!file) return;
+  const text = await file.text();
+  byId("data").value = text;
+  const lines = text.trim().split("\n");
+  const cells = lines[Math.min(1, lines.length - 1)].split(/[\s,;]+/).filter(Boolean).length;
+  const layout = /count/i.test(lines[0]) ? "counts" : cells > 1 && lines.length > 1 ? "columns" : "rolls";
+  document.querySelector(`input[name=layout][value=${layout}]`).checked = true;
+});
+
+// ---- The address holds the view
+
+function remember() {
+  const view = currentView();
+  const told = new URLSearchParams();
+  if (view === "compare") {
+    told.set("a", sides[0].text);
+    told.set("b", sides[1].text);
+  } else if (view === "roll") {
+    told.set("e", rule.text);
+    if (reading() !== "exactly") told.set("odds", reading());
+    if (rolling.seed && rolling.counts === null && !rolling.busy) rolling.seed = null;
+    if (rolling.seed) {
+      told.set("n", rolling.n);
+      told.set("seed", rolling.seed);
+    }
+  }
+  const query = told.toString();
+  history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}#${view}`);
+}
+
+function currentView() {
+  const name = location.hash.slice(1);
+  return ["roll", "compare", "check"].includes(name) ? name : "roll";
+}
+
+function showView() {
+  const view = currentView();
+  for (const name of ["roll", "compare", "check"]) byId(`view-${name}`).hidden = name !== view;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${byId(`title-${view}`).textContent} – dicesim`;
+  if (view === "compare" && !byId("compared").firstChild) {
+    sides.forEach((side) => side.read());
+    compare();
+  } else if (view === "check" && !law.odds) law.read();
+  else if (view === "roll" && rolling.chart.data) rolling.chart.draw();
+}
+
+async function begin() {
+  const told = new URLSearchParams(location.search);
+  if (told.has("a")) byId("a").value = told.get("a");
+  if (told.has("b")) byId("b").value = told.get("b");
+  if (told.has("e")) byId("expression").value = told.get("e");
+  const [n, seed, odds] = ["n", "seed", "odds"].map((name) => told.get(name));
+  if (odds in READINGS) document.querySelector(`input[name=reading][value=${odds}]`).checked = true;
+  if (n && /^\d{1,11}$/.test(n)) byId("n").value = whole.format(n);
+  if (seed && /^\d{1,78}$/.test(seed)) byId("seed").value = seed;
+  showView();
+  await rule.read();
+  if (currentView() === "roll" && n && seed && !byId("go").disabled) roll();
+}
+
+byId("unlock").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("token", byId("token").value);
+  byId("unlock").hidden = true;
+  begin();
+});
+window.addEventListener("hashchange", showView);
+begin();

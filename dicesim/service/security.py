@@ -1,0 +1,155 @@
+"""What stands before every route: who may ask, how much may be sent, and what browsers may do."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .problems import MEDIA_TYPE, Problem, encoded, problem
+from .settings import Settings
+
+_POLICY: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    b"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = (
+    (b"content-security-policy", _POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
+_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+Note = Callable[[str, str, int, float], None]
+
+
+class Guard:
+    """An application behind its guard.
+
+    Parameters
+    ----------
+    app : ASGI application
+    settings : Settings
+    note : callable
+        Told of each answer: method, route, status and seconds.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, note: Note) -> None:
+        self._app = app
+        self._settings = settings
+        self._note = note
+        self._token = settings.token.encode() if settings.token else None
+        self._hosts = _LOCAL_NAMES | {settings.host} if settings.local else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or have it answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(message, scope["path"])
+                route = getattr(scope.get("route"), "path", "none")
+                seconds = time.perf_counter() - start
+                self._note(scope["method"], route, message["status"], seconds)
+            await send(message)
+
+        headers = dict(scope["headers"])
+        told, more = self._refusal(scope["path"], headers)
+        if told is None and scope["method"] in _WITH_BODY:
+            body = await self._body(headers, receive)
+            if isinstance(body, dict):
+                told, more = body, ((b"connection", b"close"),)
+            else:
+                receive = _replayed(body, receive)
+        if told is None:
+            await self._app(scope, receive, guarded)
+        else:
+            await _send_problem(told, guarded, more)
+
+    def _refusal(
+        self, path: str, headers: dict[bytes, bytes]
+    ) -> tuple[Problem | None, Iterable[tuple[bytes, bytes]]]:
+        """Return why a request is not heard, if that is so, and headers to say it with."""
+        host = headers.get(b"host", b"").decode("latin-1").rpartition(":")
+        name = (host[0] if host[2].isdigit() and host[0] else "".join(host)).lower()
+        if self._hosts is not None and name not in self._hosts:
+            detail = "this service answers on this machine alone"
+            return problem("host", 421, detail, hint="call it localhost, or 127.0.0.1"), ()
+        if self._token is not None and (path.startswith("/v1/") or path == "/metrics"):
+            scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
+                hint = "send Authorization: Bearer, and the token"
+                told = problem("unauthorized", 401, "this service wants its token", hint=hint)
+                return told, ((b"www-authenticate", b"Bearer"),)
+        return None, ()
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | Problem | None:
+        """Read a body that is not too large, and comes in time; None if the client left."""
+        most = self._settings.body_bytes
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:20]) > most:
+            return _too_large(most)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.body_seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    body += message.get("body", b"")
+                    if len(body) > most:
+                        return _too_large(most)
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            return problem("too-late", 408, "the body did not come in time", hint="send it again")
+
+
+def _too_large(most: int) -> Problem:
+    hint = "send counts in place of rolls"
+    return problem("too-large", 413, f"a body may have {most:,} bytes", hint=hint)
+
+
+def _replayed(body: bytes | None, receive: Receive) -> Receive:
+    """Return what gives a body that was read already."""
+    first: list[Message] = [
+        {"type": "http.disconnect"}
+        if body is None
+        else {"type": "http.request", "body": body, "more_body": False}
+    ]
+
+    async def replay() -> Message:
+        return first.pop() if first else await receive()
+
+    return replay
+
+
+def _add_headers(message: Message, path: str) -> None:
+    headers = list(message.get("headers", ()))
+    if path.startswith("/v1/") and all(name != b"cache-control" for name, _ in headers):
+        headers.append(_NOT_KEPT)
+    message["headers"] = [*headers, *_HEADERS]
+
+
+async def _send_problem(told: Problem, send: Send, more: Iterable[tuple[bytes, bytes]]) -> None:
+    body = encoded(told)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *more,
+    ]
+    await send({"type": "http.response.start", "status": told["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,281 @@
+"""Who may ask, and for how much."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import CommandLine
+
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+httpx = pytest.importorskip("httpx")
+
+from tests.serving import LONG, Server, served, wait_for  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with narrow bounds."""
+    bounds = {"queue": 2, "jobs_per_client": 4, "streams": 4, "streams_per_client": 3, "n": 10**10,
+              "body_bytes": 2000, "body_seconds": 0.5, "desk_seconds": 1.0, "keep": 20,
+              "heartbeat": 0.1}  # fmt: skip
+    with served(tmp_path_factory.mktemp("service") / "data", **bounds) as running:
+        yield running
+
+
+def stop_all(server: Server) -> None:
+    """Cancel what is not finished."""
+    for state in ("queued", "running"):
+        told = server.client.get("/v1/simulations", params={"state": state}).json()
+        for job in told["simulations"]:
+            server.client.delete(job["links"]["self"])
+    idle = 'dicesim_jobs{state="running"} 0.0'
+    wait_for(lambda: idle in server.client.get("/metrics").text)
+
+
+def asked(server: Server, text: bytes, seconds: float = 10) -> bytes:
+    """Send bytes as they are, and return all that comes back."""
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=seconds) as link:
+        link.sendall(text)
+        answer = b""
+        while piece := link.recv(65536):
+            answer += piece
+        return answer
+
+
+def test_floods_are_turned_away(server: Server) -> None:
+    """Beyond the queue the answer is 429 with Retry-After; what was taken in is not lost."""
+    answers = [server.client.post("/v1/simulations", json=LONG) for _ in range(8)]
+    taken = [answer for answer in answers if answer.status_code == 202]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(taken) == 3
+    assert len(taken) + len(refused) == 8
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+    assert refused[0].json()["type"] == "/problems#busy"
+    stop_all(server)
+    for answer in taken:
+        assert server.status(answer.json())["state"] == "cancelled"
+
+
+def test_streams_are_counted(server: Server) -> None:
+    """One too many is refused, and a closed one makes room."""
+    job = server.post(**LONG)
+    url = job["links"]["events"]
+    open_ones = [server.client.send(server.client.build_request("GET", url), stream=True)
+                 for _ in range(4)]  # fmt: skip
+    assert [answer.status_code for answer in open_ones] == [200, 200, 200, 429]
+    for answer in open_ones:
+        answer.close()
+    wait_for(lambda: "dicesim_streams 0.0" in server.client.get("/metrics").text)
+    stop_all(server)
+
+
+def test_a_stream_shows_that_it_lives(server: Server) -> None:
+    """While nothing happens comments are sent."""
+    first, waiting = server.post(**LONG), server.post(**LONG)
+    with server.client.stream("GET", waiting["links"]["events"]) as answer:
+        lines = answer.iter_lines()
+        assert next(line for line in lines if line.startswith(":")) == ": still here"
+    assert first["id"] != waiting["id"]
+    stop_all(server)
+
+
+@pytest.mark.parametrize(
+    ("body", "limit"),
+    [
+        ({"expression": "999999999d999999999"}, "price"),
+        ({"expression": "2d6", "n": 10**12}, "work"),
+        ({"expression": "100d6!", "n": 10**10}, "work"),
+        ({"expression": "1d99999"}, "outcomes"),
+        ({"expression": "2d6", "n": 10**11, "method": "multinomial"}, None),
+    ],
+)
+def test_runaway_work_is_refused(server: Server, body: dict[str, Any], limit: str | None) -> None:
+    """L6: before the first roll, without the advice of the command line."""
+    answer = server.client.post("/v1/simulations", json=body)
+    told = answer.json()
+    assert (answer.status_code, told["type"]) == (422, "/problems#limit")
+    assert told.get("limit") == limit
+    assert "--limit" not in told["detail"]
+
+
+def test_a_slow_question_is_stopped(server: Server) -> None:
+    """Its worker is ended, and the next question has another one."""
+    slow = {"a": "300d20kh150!", "b": "300d20kh149!", "n": 300_000}
+    answer = server.client.post("/v1/compare", json=slow)
+    assert (answer.status_code, answer.json()["type"]) in (
+        (503, "/problems#too-slow"),
+        (422, "/problems#limit"),
+    )
+    assert server.client.post("/v1/exact", json={"expression": "2d6"}).status_code == 200
+
+
+def test_a_job_has_its_time(tmp_path: Path) -> None:
+    """What was rolled by then is the result, and the status says why there is no more."""
+    with served(tmp_path / "data", seconds=0.5) as server:
+        job = server.post(**LONG)
+        assert 0 < server.result(job)["n"] < LONG["n"]
+        told = server.status(job)
+        assert (told["state"], told["problem"]["type"]) == ("cancelled", "/problems#too-slow")
+
+
+def test_large_and_slow_bodies_are_refused(server: Server) -> None:
+    """413 with and without a Content-Length, 408 where nothing comes."""
+    large = json.dumps({"expression": "2d6" + " " * 3000})
+    kind = {"Content-Type": "application/json"}
+    post = server.client.post
+    assert post("/v1/exact", content=large, headers=kind).status_code == 413
+    pieces = (piece for piece in [large[:1500].encode(), large[1500:].encode()])
+    assert post("/v1/exact", content=pieces, headers=kind).status_code == 413
+    head = b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n{"
+    answer = asked(server, head)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in answer
+
+
+def test_old_jobs_are_let_go(server: Server) -> None:
+    """The table does not grow without end."""
+    for _ in range(60):
+        server.result(server.post(expression="d6", n=10))
+    told = server.client.get("/v1/simulations", params={"limit": 100}).json()
+    assert len(told["simulations"]) < 60
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/v1/simulations", 200), ("/nothing", 404), ("/v1/exact", 405)],
+)
+def test_every_answer_has_its_headers(server: Server, path: str, status: int) -> None:
+    """No script but the page's own, no frame, no sniffing."""
+    answer = server.client.get(path)
+    assert answer.status_code == status
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "server" not in answer.headers
+
+
+def test_the_page_has_no_inline_script_or_style(server: Server) -> None:
+    """So that the policy holds; and it takes nothing from elsewhere."""
+    page = server.client.get("/").text
+    assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*src=)", page)
+    for name in ("/style.css", "/dicesim.js"):
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", server.client.get(name).text)
+
+
+def test_another_host_is_not_answered(server: Server) -> None:
+    """A page elsewhere cannot reach the service by giving its own name this address."""
+    for host, status in (("evil.example", 421), ("localhost:1", 200), ("[::1]:80", 200)):
+        assert server.client.get("/healthz", headers={"Host": host}).status_code == status
+
+
+def test_a_form_of_another_page_is_not_heard(server: Server) -> None:
+    """A body that is not called JSON is refused: a browser sends one without asking us first."""
+    body = json.dumps({"expression": "2d6"})
+    answer = server.client.post("/v1/exact", content=body, headers={"Content-Type": "text/plain"})
+    assert (answer.status_code, answer.json()["type"]) == (415, "/problems#media-type")
+
+
+def test_a_token_keeps_strangers_out(tmp_path: Path) -> None:
+    """The API and the figures want it; health and the page do not."""
+    with served(tmp_path / "data", token="secret") as server:
+        stranger = httpx.Client(base_url=server.url)
+        for path in ("/v1/simulations", "/metrics"):
+            refused = stranger.get(path)
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"] == "Bearer"
+            wrong = stranger.get(path, headers={"Authorization": "Bearer secret2"})
+            assert wrong.status_code == 401
+            assert server.client.get(path).status_code == 200
+        for path in ("/", "/healthz", "/readyz", "/openapi.json"):
+            assert stranger.get(path).status_code == 200
+        stranger.close()
+
+
+def test_no_path_and_no_traceback_is_told(server: Server) -> None:
+    """Whatever is sent, the answer speaks of what was sent."""
+    answers = [
+        server.client.post("/v1/check", json={"data": "/etc/passwd"}),
+        server.client.post("/v1/check", json={"data": "-"}),
+        server.client.post("/v1/check", json={"data": {"x": 1}}),
+        server.client.post("/v1/check", json={"data": {"1": 10**30}}),
+        server.client.post("/v1/check", json={"data": [10**30]}),
+        server.client.post("/v1/check", json={"data": []}),
+        server.client.post("/v1/exact", json={"expression": "\0"}),
+        server.client.post("/v1/exact", content=b"[" * 1900),
+        server.client.post("/v1/exact", content=b"9" * 1900),
+        server.client.get("/v1/simulations/..%2f..%2fetc%2fpasswd"),
+        server.client.get("/..%2f..%2fpyproject.toml"),
+    ]
+    for answer in answers:
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        for secret in ("Traceback", ".py", "site-packages", str(server.data)):
+            assert secret not in answer.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+def test_the_directory_is_private(server: Server) -> None:
+    """Others on the machine do not read what was asked."""
+    assert stat.S_IMODE(Path(server.data).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "99999"], "--port: 99999 is no port"),
+        (["--port", "http"], "--port"),
+        (["--host", "nowhere.invalid", "--port", "0"], "is no address of this machine"),
+        (["--token-file", "missing"], "--token-file: missing"),
+        (["--workers", "0"], "--workers"),
+        (["--data", "/dev/null/x", "--port", "0"], "--data: /dev/null/x"),
+    ],
+)
+def test_options_that_cannot_be(command_line: CommandLine, arguments: list[str], said: str) -> None:
+    """One line, exit code 2."""
+    done = command_line("serve", *arguments)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert said in done.stderr
+
+
+def test_an_empty_token_is_refused(command_line: CommandLine) -> None:
+    """It would let everybody in, who thinks the service is locked."""
+    done = command_line("serve", "--port", "0", DICESIM_TOKEN="")
+    assert done.returncode == 2
+    assert "that is no token" in done.stderr
+
+
+def test_a_client_that_never_reads_is_left(tmp_path: Path) -> None:
+    """Its stream ends, while others go on."""
+    with served(tmp_path / "data", send_seconds=0.3) as server:
+        wide: dict[str, Any] = {"expression": "60d100kh30", "n": 10**9, "seed": 1}
+        job = server.post(**wide)
+        address = urlsplit(server.url)
+        request = f"GET {job['links']['events']} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with socket.socket() as link:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.connect((address.hostname, address.port))
+            link.sendall(request.encode())
+            wait_for(lambda: "dicesim_streams 1.0" in server.client.get("/metrics").text)
+            # Sooner than the system itself would give it up.
+            left = "dicesim_streams 0.0"
+            wait_for(lambda: left in server.client.get("/metrics").text, seconds=25)
+            assert server.status(job)["state"] == "running"
+        begun = time.monotonic()
+        server.end()
+        assert time.monotonic() - begun < 3

@@ -1,0 +1,274 @@
+"""The page, in a real Chromium, with a real service behind it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dicesim
+
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+pytest.importorskip("httpx")
+playwright = pytest.importorskip("playwright.sync_api")
+
+from tests.serving import Server, served, wait_for  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists(), reason="there is no Chromium: apt-get install chromium"
+)
+# It has nothing to do with the network but for the page.
+QUIET = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+]
+NARROW = {"width": 360, "height": 740}
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service."""
+    with served(tmp_path_factory.mktemp("service") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window."""
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any, server: Server) -> Iterator[Open]:
+    """Opens the page at an address; at the end no script may have complained."""
+    contexts: list[Any] = []
+    errors: list[str] = []
+
+    def go(address: str = "/", **options: Any) -> Any:
+        context = browser.new_context(**{"reduced_motion": "reduce", **options})
+        contexts.append(context)
+        opened = context.new_page()
+        opened.set_default_timeout(30_000)
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.goto(server.url + address)
+        return opened
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def text(page: Any, selector: str) -> str:
+    """What an element says, with plain spaces."""
+    return " ".join(str(page.inner_text(selector)).split())
+
+
+def heights(page: Any, selector: str) -> list[float]:
+    """How high the bars stand, as shares of the plot."""
+    transforms = page.eval_on_selector_all(selector, "all => all.map(one => one.style.transform)")
+    return [float(re.findall(r"\((.*)\)", shown)[0]) for shown in transforms]
+
+
+def test_a_rule_shows_its_odds_while_it_is_typed(page: Open) -> None:
+    """In words, in figures, and as columns."""
+    opened = page()
+    opened.fill("#expression", "2d6")
+    playwright.expect(opened.locator("#understood")).to_have_text("two d6, sum")
+    assert text(opened, "#figures").startswith("mean 7 standard deviation 2.4152")
+    exact = [float(row["probability"]) for row in dicesim.exact("2d6").to_dict()["outcomes"]]
+    drawn = heights(opened, "#chart .ghost")
+    assert [x / max(drawn) for x in drawn] == pytest.approx(
+        [x / max(exact) for x in exact], rel=1e-4
+    )
+    opened.check("input[value=least]")
+    assert heights(opened, "#chart .ghost") == pytest.approx(
+        [1 - sum(exact[:i]) for i in range(11)], rel=1e-4
+    )
+    opened.click("summary")
+    assert text(opened, "#odds tbody tr:nth-child(6)") == "7 16.67 % 1/6 58.33 % 58.33 %"
+
+
+def test_an_error_is_underlined(page: Open) -> None:
+    """At its place, with what to write instead; and the input is marked for screen readers."""
+    opened = page("/?e=5+%2B+1d20%3E%3D15")
+    opened.wait_for_selector(".mirror .wrong", state="attached")
+    assert opened.inner_text("#view-roll .mirror .wrong") == "1d20>=15"
+    assert "write 5 + (1d20>=15)" in text(opened, "#understood")
+    assert opened.get_attribute("#expression", "aria-invalid") == "true"
+    assert opened.get_attribute("#understood", "aria-live") == "polite"
+    assert opened.is_disabled("#go")
+    opened.fill("#expression", "5 + (1d20>=15)")
+    playwright.expect(opened.locator("#go")).to_be_enabled()
+    assert opened.get_attribute("#expression", "aria-invalid") is None
+
+
+def test_a_million_rolls(page: Open, server: Server) -> None:
+    """Columns rise to what was rolled, a verdict is read out, and the link replays it all."""
+    opened = page()
+    opened.fill("#expression", "2d6")
+    opened.fill("#seed", "42")
+    playwright.expect(opened.locator("#understood")).to_have_text("two d6, sum")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict strong")).to_have_text("Consistent")
+    assert opened.get_attribute("#verdict", "role") == "status"
+    counts = dicesim.run("2d6", 10**6, rng=42).counts
+    drawn = heights(opened, "#chart .bar")
+    tallest = max(counts.values())
+    expected = [count / tallest for count in counts.values()]
+    assert [x / max(drawn) for x in drawn] == pytest.approx(expected, rel=1e-4)
+    assert opened.url == f"{server.url}/?e=2d6&n=1000000&seed=42#roll"
+    verdict = text(opened, "#verdict")
+    again = page(opened.url.removeprefix(server.url))
+    playwright.expect(again.locator("#verdict strong")).to_have_text("Consistent")
+    assert text(again, "#verdict") == verdict
+
+
+def test_a_long_run_is_watched_and_stopped(page: Open, server: Server) -> None:
+    """Counts, rate and chi-square go on; Stop keeps what was rolled."""
+    opened = page("/?e=20d6kh3&n=500000000&seed=1")
+    running = opened.locator("#running")
+    playwright.expect(running).to_have_text(re.compile(r"chi-square [\d.]+ on \d+ dof"))
+    first = text(opened, "#running")
+    playwright.expect(running).not_to_have_text(first)
+    opened.click("#stop")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    assert "of 500,000,000 rolls in" in text(opened, "#running")
+    idle = 'dicesim_jobs{state="running"} 0.0'
+    wait_for(lambda: idle in server.client.get("/metrics").text)
+
+
+def test_another_rule_stops_the_run(page: Open, server: Server) -> None:
+    """Nothing rolls on that nobody looks at."""
+    opened = page("/?e=20d6kh3&n=500000000&seed=1")
+    playwright.expect(opened.locator("#running")).to_have_text(re.compile("chi-square"))
+    opened.click("[data-rule='4dF']")
+    playwright.expect(opened.locator("#understood")).to_have_text(re.compile("four Fudge|4dF|dF"))
+    idle = 'dicesim_jobs{state="running"} 0.0'
+    wait_for(lambda: idle in server.client.get("/metrics").text)
+    assert text(opened, "#verdict") == ""
+
+
+def test_two_rules(page: Open) -> None:
+    """The summary, the shares and both laws."""
+    opened = page("/?a=2d6&b=1d12#compare")
+    summary = dicesim.compare("2d6", "1d12").summary
+    playwright.expect(opened.locator("#compared")).to_have_text(f"{summary}.")
+    assert text(opened, "#shares") == "A wins 50.00 % tie 8.33 % B wins 41.67 %"
+    assert len(heights(opened, "#compare-chart .bar.b")) == 12
+    opened.fill("#b", "1d12+")
+    opened.click("#compare .primary")
+    playwright.expect(opened.locator("#compared")).to_contain_text("cannot be read")
+    assert opened.get_attribute("#b", "aria-invalid") == "true"
+
+
+def test_my_dice_pasted(page: Open) -> None:
+    """Rolls in any layout have a verdict; what is no roll is named."""
+    opened = page("/#check")
+    rolls = [1, 2, 3, 4, 5, 6, 6, 6, 1, 6, 6, 6] * 10
+    opened.fill("#data", ", ".join(map(str, rolls)))
+    opened.click("#check .primary")
+    verdict = dicesim.check(rolls, "1d6")
+    playwright.expect(opened.locator("#checked strong")).to_have_text(verdict.verdict.capitalize())
+    opened.fill("#data", "1 2 7")
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked")).to_contain_text("roll 3: 7 cannot come up")
+    opened.fill("#data", "1 2 six")
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked")).to_contain_text("Roll 3, “six”")
+
+
+def test_my_dice_from_a_file(page: Open, tmp_path: Path) -> None:
+    """A table of counts is seen to be one."""
+    file = tmp_path / "rolls.csv"
+    file.write_text("face,count\n1,3246\n2,3449\n3,2897\n4,2841\n5,3635\n6,3932\n")
+    opened = page("/#check")
+    opened.set_input_files("#file", str(file))
+    playwright.expect(opened.locator("input[value=counts]")).to_be_checked()
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked strong")).to_have_text("Deviates")
+    assert "20,000 rolls held against 1d6" in text(opened, "#checked")
+
+
+def test_keys_alone(page: Open) -> None:
+    """Everything is reached by Tab, Enter rolls, and arrows walk the columns."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    reached = []
+    for _ in range(30):
+        opened.keyboard.press("Tab")
+        reached.append(
+            opened.evaluate(
+                "document.activeElement.id || document.activeElement.getAttribute('role')"
+            )
+        )
+    wanted = ["expression", "slider", "n", "seed", "go", "copy"]
+    assert [name for name in dict.fromkeys(reached) if name in wanted] == wanted
+    opened.focus("[role=slider]")
+    opened.keyboard.press("Home")
+    assert opened.get_attribute("[role=slider]", "aria-valuetext") == "3: exact 0.0772\u00a0%"
+    opened.focus("#n")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("view", "shown"),
+    [
+        ("/?e=100d100&n=10000&seed=1", "#verdict strong"),
+        ("/?a=2d6&b=1d12#compare", "#compared p"),
+        ("/#check", "#data"),
+    ],
+)
+def test_a_phone(page: Open, tmp_path: Path, view: str, shown: str, scheme: str) -> None:
+    """At 360 pixels nothing sticks out, and the picture is dark where that is wanted."""
+    opened = page(view, viewport=NARROW, color_scheme=scheme)
+    opened.wait_for_selector(shown)
+    assert opened.evaluate("document.documentElement.scrollWidth") == 360
+    background = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    light = sum(map(int, re.findall(r"\d+", background))) > 384
+    assert light == (scheme == "light")
+    picture = tmp_path / "page.png"
+    opened.screenshot(path=str(picture))
+    assert struct.unpack(">II", picture.read_bytes()[16:24]) == (360, 740)
+
+
+def test_every_control_has_a_name(page: Open) -> None:
+    """As screen readers need it."""
+    opened = page()
+    nameless = opened.evaluate(
+        """[...document.querySelectorAll("input, textarea, button")].filter((one) =>
+            !(one.labels?.length || one.textContent.trim() || one.getAttribute("aria-label")))
+            .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+    assert opened.get_attribute("html", "lang") == "en"
+
+
+def test_a_token_is_asked_for(browser: Any, tmp_path: Path) -> None:
+    """The page is open, the API is not; the token is typed once."""
+    with served(tmp_path / "data", token="correct-horse") as server:
+        context = browser.new_context()
+        opened = context.new_page()
+        opened.goto(server.url)
+        opened.fill("#token", "correct-horse")
+        opened.keyboard.press("Enter")
+        playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+        opened.click("#go")
+        playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+        context.close()
