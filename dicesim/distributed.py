@@ -179,7 +179,7 @@ def _local_cluster(workers: int | None) -> Iterator[Any]:
             cluster = distributed.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # two clusters would quarrel over the usual port
                 silence_logs=logging.CRITICAL,
             )
         with cluster, distributed.Client(cluster) as client:
