@@ -132,6 +132,20 @@ def test_a_signal_ends_it_within_three_seconds(
         assert counts(server.result(jobs[2])) == middle
 
 
+def test_a_signal_while_workers_start(tmp_path: Path) -> None:
+    """The service does not wait for those that are not there yet."""
+    with served(tmp_path / "data", workers=2) as server:
+        server.end()
+        server.start(ready=False)
+        left = children(server.process.pid)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.ended() == ""
+        assert time.monotonic() - begun < 3
+        assert server.process.returncode == 0
+        wait_for(lambda: not any(map(alive, left)))
+
+
 def test_a_wish_to_cancel_outlives_the_service(tmp_path: Path) -> None:
     """A job that was to be cancelled does not come back."""
     with served(tmp_path / "data") as server:

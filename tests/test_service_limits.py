@@ -170,6 +170,14 @@ def test_every_answer_has_its_headers(server: Server, path: str, status: int) ->
     assert "server" not in answer.headers
 
 
+def test_the_page_has_headers_of_its_own(server: Server) -> None:
+    """What is meant for documents is not sent with every answer."""
+    page, answer = server.client.get("/"), server.client.get("/healthz")
+    for name in ("Referrer-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy"):
+        assert name in page.headers
+        assert name not in answer.headers
+
+
 def test_the_page_has_no_inline_script_or_style(server: Server) -> None:
     """So that the policy holds; and it takes nothing from elsewhere."""
     page = server.client.get("/").text

@@ -62,9 +62,9 @@ class Service:
             redoc_url=None,
             lifespan=self._life,
         )
+        self._add_routes(api)
         for route, (name, media_type) in _PAGE.items():
             api.add_api_route(route, _file(name, media_type), include_in_schema=False)
-        self._add_routes(api)
         for kind, handler in (
             (ProblemError, _tell_problem),
             (RequestValidationError, _tell_invalid),
@@ -78,17 +78,18 @@ class Service:
 
     def _add_routes(self, api: FastAPI) -> None:
         one = "/v1/simulations/{id}"
+        # They are tried in this order; what is asked most often comes first.
         for method, path, endpoint, status in (
+            ("GET", "/healthz", self.health, 200),
+            ("GET", one, self.status, 200),
             ("POST", "/v1/simulations", self.post, 202),
             ("GET", "/v1/simulations", self.page, 200),
-            ("GET", one, self.status, 200),
             ("DELETE", one, self.cancel, 200),
             ("GET", f"{one}/result", self.result, 200),
             ("GET", f"{one}/events", self.events, 200),
             ("POST", "/v1/exact", self.exact, 200),
             ("POST", "/v1/check", self.check, 200),
             ("POST", "/v1/compare", self.compare, 200),
-            ("GET", "/healthz", self.health, 200),
             ("GET", "/readyz", self.ready, 200),
             ("GET", "/metrics", self.figures, 200),
         ):

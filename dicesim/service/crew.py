@@ -110,6 +110,8 @@ class Crew:
         process = self._context.Process(target=work, args=(theirs, self._nice), daemon=True)
         process.start()
         theirs.close()  # so that the pipe ends with the worker
+        if self.closing:  # nobody would end it any more
+            process.kill()
         return process, ours
 
 

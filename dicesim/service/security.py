@@ -21,9 +21,12 @@ _HEADERS: Final = (
     (b"content-security-policy", _POLICY),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+# For what a browser shows as a page.
+_PAGE_HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
@@ -141,7 +144,8 @@ def _add_headers(message: Message, path: str) -> None:
     headers = list(message.get("headers", ()))
     if path.startswith("/v1/") and all(name != b"cache-control" for name, _ in headers):
         headers.append(_NOT_KEPT)
-    message["headers"] = [*headers, *_HEADERS]
+    more = _PAGE_HEADERS if path == "/" else ()
+    message["headers"] = [*headers, *_HEADERS, *more]
 
 
 async def _send_problem(told: Problem, send: Send, more: Iterable[tuple[bytes, bytes]]) -> None:
