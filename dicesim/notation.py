@@ -50,7 +50,7 @@ from dicesim.errors import NotationError, ParameterError
 from dicesim.expression import Constant, Expression
 from dicesim.pool_notation import PoolReader
 from dicesim.reading import LONGEST_READING, OPERATORS, Operand
-from dicesim.tokens import MODIFIERS, Token
+from dicesim.tokens import MAX_LENGTH, MODIFIERS, Token, refusal
 from dicesim.totals import (
     DICE_FUNCTIONS,
     FUNCTIONS,
@@ -63,12 +63,15 @@ from dicesim.totals import (
     Name,
     dice_of,
 )
+from dicesim.wording import unparse
 
 _RESERVED: Final = frozenset([*FUNCTIONS, *DICE_FUNCTIONS, "if"])
 _LIKE_DICE: Final = re.compile(
     r"d|d[0-9f].*|(kh|kl|k|dh|dl|ro|r|f|mi|ma)[0-9]*|adv|dis", re.IGNORECASE
 )
 _MAX_NAMES: Final = 100
+# Shorter texts stay below the greatest length in canonical notation, in which d% is 1d100.
+_MAY_BE_LONG: Final = 1000
 
 
 class _Arguments(NamedTuple):
@@ -115,7 +118,11 @@ def parse(text: str) -> Expression:
     >>> parse("d20 - 1").bounds
     (0, 19)
     """
-    return _Parser(text).notation()
+    tree = _Parser(text).notation()
+    if len(text) > _MAY_BE_LONG and len(written := unparse(tree)) > MAX_LENGTH:
+        found = f"{len(written):,} characters when it is written out"
+        raise refusal(text, Token("end", "", 0), f"at most {MAX_LENGTH:,} characters", "", found)
+    return tree
 
 
 def as_expression(expression: str | Expression) -> Expression:

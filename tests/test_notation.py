@@ -282,6 +282,7 @@ REFUSED = [
     ("(" * 10_000, 100, "at most 100 levels", "remove parentheses that do nothing"),
     ("-" * 10_000, 100, "at most 100 levels", "remove parentheses that do nothing"),
     ("(" * 10_001, 10_000, "at most 10,000 characters", ""),
+    ("-d%" * 3_000, 0, "at most 10,000 characters", ""),
 ]  # fmt: skip
 
 
