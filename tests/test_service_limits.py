@@ -111,6 +111,15 @@ def test_runaway_work_is_refused(server: Server, body: dict[str, Any], limit: st
     assert "--limit" not in told["detail"]
 
 
+@pytest.mark.parametrize("data", ["1\n2\n", [1, 2], {"1": 2}])
+def test_a_law_may_be_too_large(server: Server, data: object) -> None:
+    """For rolls, too, in whatever form they come."""
+    answer = server.client.post("/v1/check", json={"data": data, "against": "1d99999"})
+    told = answer.json()
+    assert (answer.status_code, told["type"]) == (422, "/problems#limit")
+    assert told["limit"] == "outcomes"
+
+
 def test_a_slow_question_is_stopped(server: Server) -> None:
     """Its worker is ended, and the next question has another one."""
     slow = {"a": "300d20kh150!", "b": "300d20kh149!", "n": 300_000}

@@ -232,15 +232,21 @@ def _exact(request: Request) -> bytes:
 
 def _check(request: Request) -> bytes:
     data, against, alpha = request["data"], request["against"], request["alpha"]
+    limits = dicesim.Limits(**request["limits"])
     if isinstance(data, str):
         file = io.BytesIO(data.encode(errors="replace"))
         result = dicesim.check_file(
-            file, against, column=request["column"], counts=request["counts"], alpha=alpha
+            file,
+            against,
+            column=request["column"],
+            counts=request["counts"],
+            alpha=alpha,
+            limits=limits,
         )
     else:
         if isinstance(data, dict):  # whose keys are text in JSON
             data = {_face(key): count for key, count in data.items()}
-        result = dicesim.check(data, against, alpha=alpha)
+        result = dicesim.check(data, against, alpha=alpha, limits=limits)
     return _json({"description": dicesim.describe(dicesim.parse(against)), **result.to_dict()})
 
 
