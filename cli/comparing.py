@@ -38,7 +38,7 @@ def compare(
     plot: Plot = None,
     limit: Limit = None,
 ) -> None:
-    """Set two rules side by side: which is higher, and how often it wins."""
+    """Set two rules side by side: which one wins, and how often."""
     one_of(as_json=as_json, as_csv=as_csv)
     picture = plot_file(plot)
     with terminal.Interrupt() as interrupt:
