@@ -42,13 +42,15 @@ class Condition:
     value: int
 
     @classmethod
-    def parse(cls, text: str | int) -> Condition:
+    def parse(cls, text: str | int, parameter: str = "condition") -> Condition:
         """Read a comparison; a bare number means ``==``, and may be an int.
 
         Parameters
         ----------
         text : str or int
             Such as ``">= 9"``.
+        parameter : str, optional
+            What an error calls it.
 
         Returns
         -------
@@ -62,9 +64,9 @@ class Condition:
         match = _PATTERN.fullmatch(str(text))
         if match is None:
             raise ParameterError(
-                f"condition: cannot read {text!r}; write a comparison with a whole number, "
+                f"{parameter}: cannot read {text!r}; write a comparison with a whole number, "
                 f"as in '>= 9' ({' '.join(COMPARISONS)})",
-                parameter="condition",
+                parameter=parameter,
             )
         return cls(match[1] or "==", int(match[2]))
 

@@ -166,7 +166,7 @@ def run(
     require_choice("aggregation", aggregation, AGGREGATIONS)
     require_alpha(alpha)
     rule = _as_rule(expression)
-    asked = None if of is None else Condition.parse(of)
+    asked = None if of is None else Condition.parse(of, "of")
     plan = make_plan(
         rule,
         n,

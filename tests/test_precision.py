@@ -190,6 +190,9 @@ def test_the_command_line(command_line: CommandLine) -> None:
     assert f"{document['n']:,} trials in {document['n'] // 4096} batches" in table
     assert "stopped at a 95 % interval of ± 0.005 for P(>= 9)" in table
     assert "P(>= 9) = 0.2" in table
+    bad = command_line("run", "--of", ">= x")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.startswith("dicesim: --of: cannot read '>= x'")
     bad = command_line("run", "--until-se", "soon")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "write it as 0.001, 1e-3 or 0.1%" in bad.stderr

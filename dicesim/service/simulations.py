@@ -30,12 +30,9 @@ def read(asked: SimulationRequest, settings: Settings) -> dict[str, Any]:
         if asked.method == "roll":
             price = max(tree.price, 1)
             limits.check("work", price * asked.n, "the simulation would roll {} dice")
+        of = None if asked.of is None else str(dicesim.Condition.parse(asked.of, "of"))
     except dicesim.DicesimError as error:
         raise ProblemError(problem_of(error)) from error
-    try:
-        of = None if asked.of is None else str(dicesim.Condition.parse(asked.of))
-    except dicesim.DicesimError as error:
-        raise ProblemError({**problem_of(error), "parameter": "of"}) from error
     if asked.n > settings.n:
         detail = f"n: {asked.n:,} trials are beyond the limit of {settings.n:,}"
         told = problem("limit", 422, detail, parameter="n", hint="ask for fewer")
