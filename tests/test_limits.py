@@ -107,7 +107,7 @@ def test_a_law_that_would_take_long_is_priced(text: str, unit: str) -> None:
 def test_sums_of_very_many_terms_are_rolled() -> None:
     """However many terms are joined in one table, none lies deeper than another."""
     assert dicesim.roll("-" + "0-" * 4_900 + "1", rng=1) == -1
-    assert dicesim.run("+".join(["d1"] * 3_300), 2, rng=1).mean == 3_300
+    assert dicesim.run("+".join(["d1"] * 2_000), 2, rng=1).mean == 2_000
 
 
 @pytest.mark.parametrize(
