@@ -107,7 +107,7 @@ class Model:
     def load(cls, reference: str) -> Model:
         """Load a model from a file, as ``craps.py:play``, or a module, as ``package.module:play``.
 
-        A file is run by itself, under the name of its stem; it may import what is installed.
+        A file is run by itself, under a name of its own; it may import what is installed.
 
         Parameters
         ----------
@@ -267,9 +267,7 @@ def _find(function: Function) -> tuple[str | None, str | None]:
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     if module is None or _attribute(module, name) is not function:
         return None, None
-    if module.__name__ != "__main__":
-        return f"{module.__name__}:{name}", _module_digest(module)
-    if module.__spec__ is not None:  # begun with python -m
+    if module.__spec__ is not None:  # neither a script nor run from its file by us
         return f"{module.__spec__.name}:{name}", _module_digest(module)
     file = Path(getattr(module, "__file__", None) or "")
     if file.suffix != ".py" or not file.is_file():
@@ -322,13 +320,16 @@ def _is_model(module: ModuleType, name: str, value: Any) -> bool:
 def _run_file(path: str, digest: str | None) -> ModuleType:
     """Run a file as a module of its own, and leave nothing beside it."""
     source = _source(path)
-    if hashlib.sha256(source).hexdigest() != digest:
+    found = hashlib.sha256(source).hexdigest()
+    if found != digest:
         raise _changed(path)
-    module = ModuleType(Path(path).stem)
+    module = ModuleType(f"dicesim_model_{found[:16]}")
     module.__file__ = path
+    sys.modules[module.__name__] = module  # where dataclasses look for it
     try:
         exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
     except (Exception, SystemExit) as error:
+        del sys.modules[module.__name__]
         raise _unimportable(path, error) from error
     return module
 

@@ -14,6 +14,19 @@ from dicesim.model import Function
 from dicesim.tally import Integers
 from tests.conftest import CRAPS
 
+SHIFTED = """
+from __future__ import annotations
+import pickle
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Shift:
+    by: int
+
+def play(dice):
+    return dice.roll("2d6") + pickle.loads(pickle.dumps(Shift(1))).by
+"""
+
 
 def best_of_three(dice: Roller) -> Integers:
     """The best of three dice."""
@@ -110,6 +123,15 @@ def test_a_file_is_loaded(craps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hash(copied) == hash(model)
     assert np.array_equal(copied.totals(roller()), model.totals(roller()))
     assert list(craps.parent.iterdir()) == [craps]
+
+
+def test_what_a_file_defines_is_found_in_its_module(tmp_path: Path) -> None:
+    """Dataclasses look there for types, pickle for classes, and we for its other functions."""
+    file = tmp_path / "shifted.py"
+    file.write_text(SHIFTED)
+    model = Model.load(f"{file}:play")
+    assert model.totals(roller(3)).tolist() == roller(3).roll("2d6 + 1").tolist()
+    assert Model.of(model.ready()) == model
 
 
 def test_functions_know_where_they_are_found() -> None:
