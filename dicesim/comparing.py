@@ -16,10 +16,11 @@ from dicesim.distribution import exact
 from dicesim.errors import DicesimError, ExactUnavailable
 from dicesim.expression import Expression
 from dicesim.limits import Limits
-from dicesim.model import Function, Model
+from dicesim.model import Model
 from dicesim.notation import as_expression
 from dicesim.pairing import PairedDifference
 from dicesim.plan import RNG, settle_seed, whole_number
+from dicesim.references import Function
 from dicesim.result import Result
 from dicesim.running import Cancel, Progress
 from dicesim.simulation import run

@@ -13,29 +13,27 @@ functions that have none stay in the process that made them.
 
 from __future__ import annotations
 
-import hashlib
-import sys
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 
-from dicesim.errors import DicesimError, ExecutionError, NotationError, ParameterError
+from dicesim.errors import ExecutionError, ParameterError
+from dicesim.references import (
+    Function,
+    find_function,
+    in_one_line,
+    line_of,
+    load_function,
+    read_reference,
+)
 from dicesim.roller import Roller
 from dicesim.tally import Integers
 
 # Several times the arrays of a batch.
 _KEPT_BYTES: Final = 2**24
 _PLAIN: Final = "a model in Python"
-
-
-Function = Callable[[Roller], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,14 +98,15 @@ class Model:
                 parameter="model",
             )
         name = getattr(function, "__qualname__", type(function).__name__).split("<locals>.")[-1]
-        reference, digest = _find(function)
+        reference, digest = find_function(function)
         return cls(name, reference, digest, _summary(function), function)
 
     @classmethod
     def load(cls, reference: str) -> Model:
         """Load a model from a file, as ``craps.py:play``, or a module, as ``package.module:play``.
 
-        A file is run by itself, under a name of its own; it may import what is installed.
+        A file is run by itself, under a name of its own; it may import what is installed, and
+        files beside it.
 
         Parameters
         ----------
@@ -123,21 +122,9 @@ class Model:
         ParameterError
             There is no such file or name, it is no function, or it cannot be imported.
         """
-        home, colon, name = str(reference).rpartition(":")
-        if not colon or not home or not name:
-            raise ParameterError(
-                f"model: cannot read {reference!r}; write the file and the name of a function, as "
-                "in craps.py:play",
-                parameter="model",
-            )
-        if home.endswith(".py"):
-            home = str(Path(home).absolute())
-            digest: str | None = hashlib.sha256(_source(home)).hexdigest()
-        else:
-            digest = _module_digest(_module(home))
-        reference = f"{home}:{name}"
-        function = _load(reference, digest)
-        return cls(name, reference, digest, _summary(function), function)
+        name, found, digest = read_reference(str(reference))
+        function = load_function(found, digest)
+        return cls(name, found, digest, _summary(function), function)
 
     def __reduce__(self) -> tuple[type[Model], tuple[Any, ...]]:
         if self.reference is None:
@@ -183,7 +170,7 @@ class Model:
             raise ParameterError(
                 f"model: {self.name} has neither function nor reference", parameter="model"
             )
-        return _load(self.reference, self.digest)
+        return load_function(self.reference, self.digest)
 
     def totals(self, dice: Roller) -> Integers:
         """Return the outcome of each trial.
@@ -208,8 +195,8 @@ class Model:
         try:
             returned = function(dice)
         except (Exception, SystemExit) as error:
-            place = _line(error, _file(function)) or _start(function)
-            raise ExecutionError(f"model {self.name}{place}: {_told(error)}") from error
+            place = line_of(error, _file(function)) or _start(function)
+            raise ExecutionError(f"model {self.name}{place}: {in_one_line(error)}") from error
         fault = _fault(returned, dice.size)
         if fault:
             raise ExecutionError(f"model {self.name}{_start(function)}: {fault}")
@@ -261,115 +248,6 @@ def _fault(returned: Any, size: int) -> str:
     return ""
 
 
-def _find(function: Function) -> tuple[str | None, str | None]:
-    """Tell where another process finds a function, and the digest of the file it stands in."""
-    name = getattr(function, "__qualname__", "")
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
-    if module is None or _attribute(module, name) is not function:
-        return None, None
-    if module.__spec__ is not None:  # neither a script nor run from its file by us
-        return f"{module.__spec__.name}:{name}", _module_digest(module)
-    file = Path(getattr(module, "__file__", None) or "")
-    if file.suffix != ".py" or not file.is_file():
-        return None, None
-    return f"{file.absolute()}:{name}", _module_digest(module)
-
-
-def _attribute(module: ModuleType, name: str) -> Any:
-    found: Any = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def _module_digest(module: ModuleType) -> str | None:
-    file = Path(getattr(module, "__file__", None) or "")
-    if file.suffix != ".py" or not file.is_file():
-        return None
-    return hashlib.sha256(_source(str(file))).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _load(reference: str, digest: str | None) -> Function:
-    """Load a function, once in each process; a file that changed is another model."""
-    home, _, name = reference.rpartition(":")
-    module = _run_file(home, digest) if home.endswith(".py") else _module(home)
-    if not home.endswith(".py") and _module_digest(module) != digest:
-        raise _changed(home)
-    found = _attribute(module, name)
-    short = Path(home).name
-    if found is None:
-        others = [key for key, value in vars(module).items() if _is_model(module, key, value)]
-        hint = f"write one of its functions: {', '.join(others[:8])}" if others else "it has none"
-        raise ParameterError(f"model: {short} has no function {name}; {hint}", parameter="model")
-    if not callable(found):
-        raise ParameterError(
-            f"model: {name} in {short} is no function but {type(found).__name__}; name a function "
-            "that takes dice and returns an array",
-            parameter="model",
-        )
-    function: Function = found
-    return function
-
-
-def _is_model(module: ModuleType, name: str, value: Any) -> bool:
-    own = getattr(value, "__module__", None) == module.__name__
-    return own and not isinstance(value, type) and callable(value) and not name.startswith("_")
-
-
-def _run_file(path: str, digest: str | None) -> ModuleType:
-    """Run a file as a module of its own, and leave nothing beside it."""
-    source = _source(path)
-    found = hashlib.sha256(source).hexdigest()
-    if found != digest:
-        raise _changed(path)
-    module = ModuleType(f"dicesim_model_{found[:16]}")
-    module.__file__ = path
-    sys.modules[module.__name__] = module  # where dataclasses look for it
-    try:
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
-    except (Exception, SystemExit) as error:
-        del sys.modules[module.__name__]
-        raise _unimportable(path, error) from error
-    return module
-
-
-def _module(name: str) -> ModuleType:
-    try:
-        return import_module(name)
-    except (Exception, SystemExit) as error:
-        raise _unimportable(name, error) from error
-
-
-def _unimportable(home: str, error: BaseException) -> ParameterError:
-    place = _line(error, home).removeprefix(", ") or Path(home).name
-    return ParameterError(f"model: {place}: {_told(error)}, as it was imported", parameter="model")
-
-
-def _changed(home: str) -> ParameterError:
-    return ParameterError(
-        f"model: {home} has changed since the run was begun; put back what it was, or begin the "
-        "run anew",
-        parameter="model",
-    )
-
-
-def _source(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise ParameterError(
-            f"model: there is no file {path}; write the file and the name of a function, as in "
-            "craps.py:play",
-            parameter="model",
-        ) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ParameterError(
-            f"model: {path} cannot be read: {reason}", parameter="model"
-        ) from error
-
-
 def _summary(function: Function) -> str:
     lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
     return lines[0].strip().rstrip(".") if lines else _PLAIN
@@ -383,23 +261,3 @@ def _file(function: Function) -> str:
 def _start(function: Function) -> str:
     code = getattr(function, "__code__", None)
     return f", {Path(code.co_filename).name} line {code.co_firstlineno}" if code else ""
-
-
-def _line(error: BaseException, file: str) -> str:
-    """Name the last line of a file that an error went through."""
-    if isinstance(error, SyntaxError) and error.filename == file:
-        return f", {Path(file).name} line {error.lineno}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == file:
-            return f", {Path(file).name} line {frame.lineno}"
-    return ""
-
-
-def _told(error: BaseException) -> str:
-    """Tell an error in one line; ours say what is wrong without their type."""
-    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
-    if isinstance(error, NotationError):
-        return f"notation {error.text!r}: {text}"
-    if isinstance(error, DicesimError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

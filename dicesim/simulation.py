@@ -32,11 +32,12 @@ from dicesim.executors import (
 from dicesim.expression import Expression
 from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
-from dicesim.model import Function, Model
+from dicesim.model import Model
 from dicesim.notation import as_expression
 from dicesim.plan import RNG, Plan, make_plan
 from dicesim.pmf import PMF
 from dicesim.precision import make_precision
+from dicesim.references import Function
 from dicesim.result import Result
 from dicesim.running import Cancel, Progress, Running
 from dicesim.tally import Tally

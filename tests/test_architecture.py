@@ -66,6 +66,7 @@ ORDER = [
     "tables",
     "sampling",
     "roller",
+    "references",
     "model",
     "pairing",
     "plan",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import dicesim
 from dicesim import ExecutionError, Limits, Model, ParameterError, Roller
-from dicesim.model import Function
+from dicesim.references import Function
 from dicesim.tally import Integers
 from tests.conftest import CRAPS
 
@@ -125,6 +126,23 @@ def test_a_file_is_loaded(craps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(craps.parent.iterdir()) == [craps]
 
 
+def test_a_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
+    """But nothing that has the name of what is installed, and the search path stays as it was."""
+    (tmp_path / "house_rules.py").write_text("BONUS = 3")
+    (tmp_path / "random.py").write_text("raise RuntimeError('not this one')")
+    (tmp_path / "own.py").write_text(
+        "import random\nimport house_rules\n"
+        "def play(dice): return dice.roll('2d6') + house_rules.BONUS"
+    )
+    before = list(sys.path)
+    try:
+        model = Model.load(f"{tmp_path / 'own.py'}:play")
+    finally:
+        sys.modules.pop("house_rules", None)
+    assert model.totals(roller(3)).tolist() == roller(3).roll("2d6 + 3").tolist()
+    assert sys.path == before
+
+
 def test_what_a_file_defines_is_found_in_its_module(tmp_path: Path) -> None:
     """Dataclasses look there for types, pickle for classes, and we for its other functions."""
     file = tmp_path / "shifted.py"
@@ -190,9 +208,9 @@ def test_a_changed_file_is_another_model(craps: Path) -> None:
     """A copy that comes to be loaded after the change is refused."""
     content = pickle.dumps(Model.load(f"{craps}:play"))
     craps.write_text(CRAPS + "\n")
-    from dicesim import model
+    from dicesim import references
 
-    model._load.cache_clear()
+    references.load_function.cache_clear()
     with pytest.raises(ParameterError, match="has changed since the run was begun"):
         pickle.loads(content).ready()
     craps.unlink()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import dicesim
-from dicesim import ExecutionError, Limits, Model, ParameterError, Roller, StoreError, model
+from dicesim import ExecutionError, Limits, Model, ParameterError, Roller, StoreError, references
 from dicesim.plan import make_plan
 from dicesim.tally import Integers
 from tests import storing
@@ -206,7 +206,7 @@ def test_a_changed_model_is_not_resumed(craps: Path, tmp_path: Path, change: str
         craps.write_text(CRAPS.replace("7", "8"))
     else:
         craps.unlink()
-    model._load.cache_clear()
+    references.load_function.cache_clear()
     with pytest.raises(StoreError, match=r"cannot go on without its model: .*craps\.py"):
         dicesim.resume(path)
     assert dicesim.stored_runs(path)[0].tally.total == 2 * BATCH
@@ -214,7 +214,7 @@ def test_a_changed_model_is_not_resumed(craps: Path, tmp_path: Path, change: str
     whole = dicesim.resume(path)
     assert whole.complete
     craps.unlink()
-    model._load.cache_clear()
+    references.load_function.cache_clear()
     again = dicesim.resume(path)
     assert again.tally == whole.tally
     assert "craps.py:play: Pay 1 if the pass line wins" in dicesim.format_run(again)
