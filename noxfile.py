@@ -13,10 +13,11 @@ nox.options.sessions = ["tests", "lint"]
 nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-# The first versions that have wheels for the interpreter, and are not below the bounds.
+# The first versions that have wheels for the interpreter, and are not below the bounds; later ones
+# of pyarrow refuse numpy 1.
 OLDEST = {
-    "3.11": ["numpy==1.26.0", "scipy==1.12.0"],
-    "3.12": ["numpy==1.26.0", "scipy==1.12.0"],
+    "3.11": ["numpy==1.26.0", "scipy==1.12.0", "pyarrow==14.0.1"],
+    "3.12": ["numpy==1.26.0", "scipy==1.12.0", "pyarrow==14.0.1"],
     "3.13": ["numpy==2.1.0", "scipy==1.14.1"],
 }
 
