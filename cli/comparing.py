@@ -54,6 +54,11 @@ def compare(
                 cancel=interrupt,
                 limits=limits_from(limit or []),
             )
+        except dicesim.ExecutionError as error:
+            if not interrupt.is_set():
+                raise
+            terminal.show_error(error)
+            raise typer.Exit(130) from error
         finally:
             notes.end()
         for letter, side in (("A", compared.a), ("B", compared.b)):

@@ -8,7 +8,8 @@ import signal
 import sys
 import textwrap
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -164,6 +165,7 @@ class Interrupt:
     def __init__(self) -> None:
         self._count = 0
         self._held = False
+        self._breakable = False
 
     def is_set(self) -> bool:
         """Whether Ctrl-C was pressed."""
@@ -172,6 +174,15 @@ class Interrupt:
     def hold(self) -> None:
         """Begin to take Ctrl-C as a request."""
         self._held = True
+
+    @contextmanager
+    def breaking(self) -> Iterator[None]:
+        """Have the first Ctrl-C break off what is done meanwhile."""
+        self._breakable = True
+        try:
+            yield
+        finally:
+            self._breakable = False
 
     def __enter__(self) -> Interrupt:
         self._previous = signal.signal(signal.SIGINT, self._note)
@@ -191,6 +202,8 @@ class Interrupt:
         self._count += 1
         if self._count > 1 or not self._held:
             os._exit(130)
+        if self._breakable:
+            raise KeyboardInterrupt
 
 
 def _duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from dicesim.compared_side import ComparedSide
 from dicesim.comparison import RuleComparison
 from dicesim.distribution import exact
-from dicesim.errors import DicesimError, ExactUnavailable
+from dicesim.errors import DicesimError, ExactUnavailable, ExecutionError
 from dicesim.expression import Expression
 from dicesim.limits import Limits
 from dicesim.model import Model
@@ -28,6 +28,8 @@ from dicesim.wording import caveats, describe, unparse
 
 # Apart from the keys of batches, which are below 2**63, and from the one of p-values, 2**64 - 1.
 _SECOND_KEY: Final = 2**64
+# Seconds from the request to stop until a side may be left with nothing.
+_PATIENCE: Final = 0.5
 
 
 def compare(
@@ -131,7 +133,8 @@ class _Draft:
 class _Rolling:
     """Runs one after the other: how far they are together, and whether to stop.
 
-    A side of which nothing was rolled could not be compared, so each goes on until it has some.
+    A side of which nothing was rolled could not be compared, so each goes on until it has some, if
+    that does not take long.
     """
 
     n: int
@@ -142,6 +145,7 @@ class _Rolling:
     start: float = field(default_factory=time.perf_counter)
     before: int = 0
     done: int = 0
+    asked: float = 0.0
 
     def side(self, draft: _Draft, seed: int) -> ComparedSide:
         """Roll a side, unless its law is exact."""
@@ -153,11 +157,26 @@ class _Rolling:
     def roll(self, rule: Expression | Model, seed: int) -> Result:
         """Roll a rule."""
         self.before, self.done = self.before + self.done, 0
-        return run(rule, self.n, rng=seed, progress=self._tell, cancel=self, limits=self.limits)
+        result = run(rule, self.n, rng=seed, progress=self._tell, cancel=self, limits=self.limits)
+        if not result.n:
+            raise ExecutionError(
+                "stopped before each rule had a batch; there is nothing to compare"
+            )
+        return result
+
+    def breaking(self) -> AbstractContextManager[None]:
+        """Let Ctrl-C break off a batch, as the caller does."""
+        breaking = getattr(self.cancel, "breaking", nullcontext)
+        entered: AbstractContextManager[None] = breaking()
+        return entered
 
     def is_set(self) -> bool:
         """Whether to stop."""
-        return self.done > 0 and self.cancel is not None and self.cancel.is_set()
+        if self.cancel is None or not self.cancel.is_set():
+            return False
+        now = time.perf_counter()
+        self.asked = self.asked or now
+        return self.done > 0 or now > self.asked + _PATIENCE
 
     def _tell(self, run: Progress) -> None:
         self.done = run.done

@@ -290,7 +290,8 @@ class _Pool:
         except RuntimeError:  # the system has no more threads: not even one to wait in
             self._executor.shutdown(wait=False, cancel_futures=True)
             return
-        closing.join(_PATIENCE)
+        # Threads end by themselves, with their batch.
+        closing.join(TICK if abandon and not processes else _PATIENCE)
         if closing.is_alive() and queues:
             self._kill(processes)
             queues[0]._reader.close()  # our own end; a thread may wait for room to write

@@ -16,6 +16,7 @@ from dicesim.execution import (
     Executor,
     Job,
     Outcome,
+    Outcomes,
     Schedule,
 )
 from dicesim.executors import processors
@@ -55,7 +56,12 @@ class Progress(NamedTuple):
 
 
 class Cancel(Protocol):
-    """Anything that can be asked whether to stop, such as a `threading.Event`."""
+    """Anything that can be asked whether to stop, such as a `threading.Event`.
+
+    If it has a method ``breaking()`` as well, which returns a context manager, it may raise
+    `KeyboardInterrupt` while that is entered: so Ctrl-C need not wait for a batch to end that is
+    rolled in the calling thread.
+    """
 
     def is_set(self) -> bool:
         """Whether to stop."""
@@ -154,7 +160,7 @@ class Running:
         if plan.fulfilled(self._tally):
             return
         with closing(self.team.outcomes(job, schedule)) as outcomes:
-            for outcome in outcomes:
+            for outcome in self._breakable(outcomes):
                 if outcome is not None:
                     self._accept(outcome)
                 self._tell()
@@ -162,6 +168,21 @@ class Running:
                     return
                 if self.cancel is not None and self.cancel.is_set():
                     return
+
+    def _breakable(self, outcomes: Outcomes) -> Outcomes:
+        """Let a batch be broken off that is rolled here: it counts wholly or not at all."""
+        breaking = getattr(self.cancel, "breaking", None)
+        # Shared counters could be left in the middle of a batch.
+        if breaking is None or self.team.name != "serial" or self.draft.aggregation == "shared":
+            yield from outcomes
+            return
+        while True:
+            try:
+                with breaking():
+                    outcome = next(outcomes)
+            except (StopIteration, KeyboardInterrupt):
+                return
+            yield outcome
 
     def _tell(self) -> None:
         if self.progress is not None:

@@ -205,6 +205,43 @@ def test_ctrl_c_waits_for_no_thread(dicesim_script: str) -> None:
     assert not out or json.loads(out)["n"] == 0
 
 
+ENDLESS_MODEL = """
+import os
+def stuck(dice):
+    os.write(2, b"rolling\\n")
+    while True:
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("run", "--executor", executor) for executor in ("serial", "threads", "process", "pool")),
+        ("compare", "2d6"),
+        ("compare", "2d6", "--n", "10"),
+    ],
+)
+def test_ctrl_c_ends_a_model_that_does_not(
+    arguments: tuple[str, ...], tmp_path: Path, dicesim_script: str
+) -> None:
+    """A batch is broken off wherever it is rolled; it is not counted."""
+    file = tmp_path / "model.py"
+    file.write_text(ENDLESS_MODEL)
+    command = Command([dicesim_script, *arguments, "--json", "--model", f"{file}:stuck"])
+    assert command.process.stderr is not None
+    assert command.process.stderr.readline() == "rolling\n"
+    command.send(signal.SIGINT, to_all=True)
+    code, out, err = command.end(PROMPTLY)
+    assert code == 130
+    rest = [line for line in noise(err) if line != "rolling"]
+    if arguments[0] == "run":
+        assert (json.loads(out)["n"], rest) == (0, [])
+    else:
+        assert (out, len(rest)) == ("", 1)
+        assert "there is nothing to compare" in rest[0]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_second_ctrl_c_ends_it_at_once(way: str, dicesim_script: str) -> None:
     """Whoever presses it again wants no result, and hears of nothing that was left behind."""
