@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dicesim._version import __version__
 
 if TYPE_CHECKING:
+    from dicesim.arguments import fresh_seed as fresh_seed
     from dicesim.arithmetic import (
         Negate as Negate,
         Product as Product,
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     )
     from dicesim.notation import parse as parse
     from dicesim.odds import ComparedFigure as ComparedFigure
-    from dicesim.plan import Plan as Plan, fresh_seed as fresh_seed
+    from dicesim.plan import Plan as Plan
     from dicesim.plotting import PlotFile as PlotFile
     from dicesim.pmf import PMF as PMF
     from dicesim.pmf_files import read_pmf as read_pmf
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
 
 # The same names again, where they live; a test holds the two lists together.
 _HOMES = {
+    "arguments": "fresh_seed",
     "choices": (
         "AGGREGATIONS BIT_GENERATORS EXECUTORS METHODS START_METHODS "
         "Aggregation BitGeneratorName ExecutorName Method StartMethod"
@@ -153,7 +155,7 @@ _HOMES = {
     "modifiers": "Clamp Count Drop Explode Keep Modifier Reroll",
     "notation": "parse",
     "odds": "ComparedFigure",
-    "plan": "Plan fresh_seed",
+    "plan": "Plan",
     "plotting": "PlotFile",
     "pmf": "PMF",
     "pmf_files": "read_pmf",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dicesim.caching import cached_property
+from dicesim.model import Model
 from dicesim.odds import ComparedFigure, Shares, mean_figure
 from dicesim.pmf import PMF
 from dicesim.quantiles import QUANTILES
 from dicesim.result import Result
-
-if TYPE_CHECKING:  # an extra
-    pass
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,8 @@ class ComparedSide:
         The trials, where there is no exact law.
     notes : tuple of str
         What the user should know, such as a limit of explosions that holds often.
+    model : Model or None
+        The rule, if it is one in Python.
 
     Examples
     --------
@@ -48,6 +48,7 @@ class ComparedSide:
     exact_unavailable: str = ""
     result: Result | None = None
     notes: tuple[str, ...] = ()
+    model: Model | None = None
 
     @cached_property
     def shares(self) -> Shares:

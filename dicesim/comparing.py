@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from dicesim.arguments import RNG, settle_seed, whole_number
 from dicesim.compared_side import ComparedSide
 from dicesim.comparison import RuleComparison
 from dicesim.distribution import exact
@@ -19,7 +20,6 @@ from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import as_expression
 from dicesim.pairing import PairedDifference
-from dicesim.plan import RNG, settle_seed, whole_number
 from dicesim.references import Function
 from dicesim.result import Result
 from dicesim.running import Cancel, Progress
@@ -118,7 +118,8 @@ class _Draft:
             if not isinstance(rule, (str, Expression)):
                 model = rule if isinstance(rule, Model) else Model.of(rule)
                 reason = "a model has no exact distribution"
-                return cls(place, model, ComparedSide(model.label, model.summary, None, reason))
+                side = ComparedSide(model.label, model.summary, None, reason, model=model)
+                return cls(place, model, side)
             tree = as_expression(rule)
             pmf, reason = None, ""
             try:

@@ -99,7 +99,7 @@ class RuleComparison:
     @property
     def same(self) -> bool:
         """Whether both are the same rule, which is rolled twice."""
-        return self.a.notation == self.b.notation
+        return (self.a.notation, self.a.model) == (self.b.notation, self.b.model)
 
     @property
     def is_exact(self) -> bool:
@@ -179,10 +179,13 @@ class RuleComparison:
             return None, "A and B are the same rule"
         if gap.exact == 0:
             return None, f"A and B have the same mean, {self.a.mean.value:.6g}"
-        if gap.interval is None or gap.interval[0] <= 0 <= gap.interval[1]:
+        low, high = gap.interval or (0.0, 0.0)
+        unvaried = gap.standard_error == 0 and gap.interval is None and gap.value != 0
+        if low <= 0 <= high and not unvaried:
             return None, "these trials do not tell which is higher on average"
         higher = "A" if gap.value > 0 else "B"
-        verb = "is" if abs(gap.value) > _SURE * (gap.standard_error or 0) else "seems"
+        sure = not unvaried and abs(gap.value) > _SURE * (gap.standard_error or 0)
+        verb = "is" if sure else "seems"
         size = f"{abs(gap.value):.4g}" if gap.exact else f"about {abs(gap.value):.3g}"
         return higher, f"{higher} {verb} higher on average, by {size}"
 

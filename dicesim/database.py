@@ -22,6 +22,7 @@ _HEAD_BYTES: Final = 100
 _UNCHANGING: Final = "ro&immutable=1"
 _ANOTHER_WRITER: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _NO_ROOM: Final = ("SQLITE_FULL", "SQLITE_IOERR")
+_UNSOUND: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
 _NOT_ALLOWED: Final = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
@@ -153,7 +154,9 @@ def _explanation(path: Path, error: sqlite3.Error) -> StoreError | ExecutionErro
         )
     if name.startswith(_NOT_ALLOWED):
         return StoreError(f"{path}: {error}; name a file that may be written")
-    return damaged(path)
+    if name.startswith(_UNSOUND) or not name:
+        return damaged(path)
+    return StoreError(f"{path}: SQLite refuses it: {error} ({name}); name another file")
 
 
 def damaged(path: Path) -> StoreError:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dicesim.errors import ExecutionError, ParameterError
 from dicesim.execution import Job, Outcomes, Schedule, Task
-from dicesim.futures import FuturesExecutor
+from dicesim.futures import FuturesExecutor, handed_in
 from dicesim.workers import obstacle, starting
 
 # Seconds until a scheduler has to answer, and between two looks at how many workers it has.
@@ -21,7 +21,9 @@ _ANSWER: Final = 5
 _LOOK: Final = 1.0
 
 
-def executor_of(owner: Any, workers: int | None, patience: float) -> FuturesExecutor:
+def executor_of(
+    owner: Any, workers: int | None, patience: float, processors: int
+) -> FuturesExecutor:
     """Take the executor that somebody hands out.
 
     Parameters
@@ -31,13 +33,13 @@ def executor_of(owner: Any, workers: int | None, patience: float) -> FuturesExec
     workers : int or None
     patience : float
         Seconds that a client of Dask may be without workers.
+    processors : int
+        How many workers an executor is taken to have that does not tell.
     """
-    if type(owner).__module__.partition(".")[0] == "distributed":
+    if any(base.__module__.partition(".")[0] == "distributed" for base in type(owner).__mro__):
         return DaskExecutor(nullcontext(owner), None, patience)
     handed_out: Executor = owner.get_executor()
-    return FuturesExecutor(
-        type(owner).__name__, lambda: handed_out, workers, owned=False, slots=workers or 1
-    )
+    return handed_in(handed_out, type(owner).__name__, workers, processors)
 
 
 class DaskExecutor(FuturesExecutor):
@@ -189,17 +191,20 @@ def _local_cluster(workers: int | None) -> Iterator[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask from telling in many lines what an error of ours tells in one."""
-    # Each of its modules has a logger with a level of its own.
+    # Each of its modules has a logger with a level of its own, which another thread may quiet, too.
     loggers = [
         logging.getLogger(name)
-        for name in logging.root.manager.loggerDict
+        for name in list(logging.root.manager.loggerDict)
         if name.partition(".")[0] == "distributed"
     ]
-    levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        logger.addFilter(_is_critical)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for logger in loggers:
+            logger.removeFilter(_is_critical)
+
+
+def _is_critical(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.CRITICAL

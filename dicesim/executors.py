@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from dicesim.arguments import whole_number
 from dicesim.choices import EXECUTORS, Aggregation, ExecutorName, StartMethod, require_choice
 from dicesim.errors import ParameterError
 from dicesim.execution import Executor, SerialExecutor
 from dicesim.limits import Limits
 from dicesim.model import Model, unfindable
-from dicesim.plan import Plan, whole_number
+from dicesim.plan import Plan
 from dicesim.pmf import PMF
 from dicesim.tables import cost
 
@@ -99,7 +100,7 @@ def _with_workers(
     limits: Limits,
 ) -> Executor:
     # Imported here, since most runs are serial and multiprocessing takes longer than they do.
-    from dicesim.futures import FuturesExecutor
+    from dicesim.futures import FuturesExecutor, handed_in
     from dicesim.pool import PoolExecutor
     from dicesim.processes import ProcessExecutor
     from dicesim.workers import obstacle, settle_start_method
@@ -110,12 +111,9 @@ def _with_workers(
     ):
         from dicesim.distributed import executor_of
 
-        return executor_of(executor, workers, limits.worker_wait)
+        return executor_of(executor, workers, limits.worker_wait, processors())
     if isinstance(executor, concurrent.futures.Executor):
-        handed_in = executor
-        slots = workers or _size(executor) or processors()
-        name = type(executor).__name__
-        return FuturesExecutor(name, lambda: handed_in, workers, owned=False, slots=slots)
+        return handed_in(executor, type(executor).__name__, workers, processors())
     if callable(executor):
         return FuturesExecutor("futures", executor, workers, slots=workers or processors())
     require_choice("executor", executor, EXECUTORS)
@@ -160,15 +158,6 @@ def _dask(
         raise ParameterError(unfindable(plan.model), parameter="executor")
     number = None if scheduler else min(workers or processors(), limits.workers)
     return DaskExecutor.named(scheduler, number, limits.worker_wait)
-
-
-def _size(executor: concurrent.futures.Executor) -> int | None:
-    """Tell how many workers an executor has, as several kinds of them do."""
-    for name in ("num_workers", "_max_workers"):
-        number = getattr(executor, name, None)
-        if isinstance(number, int) and number > 0:
-            return number
-    return None
 
 
 def _stays(plan: Plan) -> bool:

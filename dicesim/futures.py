@@ -202,6 +202,33 @@ class FuturesExecutor:
         )
 
 
+def handed_in(
+    executor: Executor, name: str, workers: int | None, processors: int
+) -> FuturesExecutor:
+    """Take an executor that stays its owner's.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+    name : str
+    workers : int or None
+        How many it has, if that was told.
+    processors : int
+        How many it is taken to have, where it does not tell either.
+    """
+    slots = workers or _size(executor) or processors
+    return FuturesExecutor(name, lambda: executor, workers, owned=False, slots=slots)
+
+
+def _size(executor: Executor) -> int | None:
+    """Tell how many workers an executor has, as several kinds of them do."""
+    for name in ("num_workers", "_max_workers"):
+        number = getattr(executor, name, None)
+        if isinstance(number, int) and number > 0:
+            return number
+    return None
+
+
 def task_seconds(workers: int, left: float) -> float:
     """How long a task should take on a cluster.
 

@@ -13,8 +13,11 @@ functions that have none stay in the process that made them.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final
 
 import numpy as np
@@ -97,7 +100,8 @@ class Model:
                 "array",
                 parameter="model",
             )
-        name = getattr(function, "__qualname__", type(function).__name__).split("<locals>.")[-1]
+        named: Any = function.func if isinstance(function, partial) else function
+        name = getattr(named, "__qualname__", type(named).__name__).split("<locals>.")[-1]
         reference, digest = find_function(function)
         return cls(name, reference, digest, _summary(function), function)
 
@@ -239,6 +243,8 @@ def _fault(returned: Any, size: int) -> str:
     """Say what is wrong with what a model returned, if anything is."""
     if not isinstance(returned, np.ndarray):
         return f"returned {type(returned).__name__}; return an array with a number for each trial"
+    if isinstance(returned, np.ma.MaskedArray):
+        return "returned a masked array; return a number for each trial, as numpy.where gives it"
     if returned.shape != (size,):
         return f"returned an array of shape {returned.shape}; there are {size} trials: {(size,)}"
     if returned.dtype.kind not in "biu":
@@ -254,10 +260,19 @@ def _summary(function: Function) -> str:
 
 
 def _file(function: Function) -> str:
-    code = getattr(function, "__code__", None)
+    code = _code(function)
     return code.co_filename if code else ""
 
 
 def _start(function: Function) -> str:
-    code = getattr(function, "__code__", None)
+    code = _code(function)
     return f", {Path(code.co_filename).name} line {code.co_firstlineno}" if code else ""
+
+
+def _code(function: Any) -> CodeType | None:
+    """Find the code that a callable leads to; what is not written in Python has none."""
+    while isinstance(function, partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None

@@ -153,7 +153,7 @@ def difference(a: Shares, b: Shares) -> ComparedFigure:
         return ComparedFigure(value, None, None, None)
     variances = [shares.variance_of_mean for shares in counted]
     if not any(variances):
-        return ComparedFigure(value, None, 0.0, (value, value))
+        return ComparedFigure(value, None, 0.0, None)  # no spread was seen, which proves none
     from scipy import special  # slow to import, and no need of what is exact
 
     error = math.sqrt(sum(variances))

@@ -45,6 +45,10 @@ class PairedDifference(Model):
         findable = " - ".join(references) if all(references) else None  # type: ignore[arg-type]
         return cls(f"{a.name} - {b.name}", findable, None, "the difference", None, (a, b))
 
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return self.models
+
     def __reduce__(self) -> tuple[Any, ...]:
         return PairedDifference.between, self.models
 

@@ -6,7 +6,6 @@ that its index gives it. So counts do not depend on who rolls what, or when.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from dicesim._version import __version__
+from dicesim.arguments import RNG, settle_seed, whole_number
 from dicesim.choices import (
     BIT_GENERATORS,
     METHODS,
@@ -23,7 +23,6 @@ from dicesim.choices import (
 )
 from dicesim.errors import LimitError, ParameterError
 from dicesim.expression import Expression, check_limits
-from dicesim.faces import INT64_MAX
 from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import parse
@@ -31,18 +30,16 @@ from dicesim.precision import Precision
 from dicesim.tally import Tally
 from dicesim.wording import describe, unparse
 
-RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None
-
 # Trials where no number is named, and at most where a precision is.
 DEFAULT_N: Final = 10**6
 GREATEST_N: Final = 10**9
-# Fresh seeds stay below this, so that JSON and JavaScript keep every digit.
-_FRESH_SEEDS: Final = 2**53
-_SEEDS: Final = 2**256
 _MULTINOMIAL_TRIALS: Final = 10**15
 _BATCHES: Final = 16
 _LEAST_BATCH: Final = 2**16
 _GREATEST_BATCH: Final = 2**22
+# So many times as many batches where a precision is looked for after each, and a batch costs the
+# same however large it is.
+_LOOKS: Final = 2**6
 # Dice of a batch: a twentieth of a second, so that progress and interruption stay prompt.
 _BATCH_DICE: Final = 2**25
 
@@ -211,6 +208,31 @@ class Plan:
         """
         return tally.total == self.n or self.precise(tally)
 
+    def needed(self, tally: Tally) -> int:
+        """Tell how many trials there will be in all, as far as can be known.
+
+        Parameters
+        ----------
+        tally : Tally
+            What the first batches counted.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> result = dicesim.run("2d6", until_se=0.01, rng=42)
+        >>> result.plan.n, result.plan.needed(result.tally)
+        (1000000000, 131072)
+        """
+        if self.until is None:
+            return self.n
+        if self.precise(tally):
+            return tally.total
+        return max(tally.total, round(min(self.n, self.until.expected_n(tally))))
+
     def generator(self, index: int) -> np.random.Generator:
         """Return the random numbers of a batch, from their beginning.
 
@@ -263,8 +285,7 @@ def make_plan(
     price = _price(rule, method, limits)
     _check_work(price, n, method, limits)
     if batch_size is None:
-        fixed = until is not None or isinstance(rule, Model)
-        batch_size = _batch_size(price, _LEAST_BATCH if fixed else n, method)
+        batch_size = _batch_size(price, _known(rule, n, until, method), method)
     else:
         batch_size = whole_number("batch_size", batch_size)
         if method == "roll":
@@ -273,81 +294,6 @@ def make_plan(
             sentence = "the run would be cut into {} batches"
             limits.check("batches", -(-n // batch_size), sentence, "name a greater batch size, or ")
     return Plan(rule, n, settle_seed(rng), batch_size, method, bit_generator, until)
-
-
-def whole_number(parameter: str, value: Any) -> int:
-    """Return `value` as a plain int, or refuse what is no whole number from 1 to 2**63 - 1.
-
-    Raises
-    ------
-    ParameterError
-        For a boolean and a float with a fraction, too.
-    """
-    integral = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if integral or (isinstance(value, float) and value.is_integer()):
-        if 1 <= value <= INT64_MAX:
-            return int(value)
-        reason = "is too large" if value > 0 else "is too small"
-    else:
-        reason = "is not a whole number"
-    raise ParameterError(
-        f"{parameter}: {_shown(value)} {reason}; write a whole number from 1 to 2**63 - 1",
-        parameter=parameter,
-    )
-
-
-def _shown(value: Any) -> str:
-    """Show what was given, unless it is so long that nobody would read it."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return "the number"
-    return repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:37]}..."
-
-
-def fresh_seed() -> int:
-    """Return a random seed below 2**53.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> 0 <= fresh_seed() < 2**53
-    True
-    """
-    return secrets.randbelow(_FRESH_SEEDS)
-
-
-def settle_seed(rng: RNG) -> int:
-    """Reduce whatever stands for randomness to the one integer that replays the run.
-
-    An int is itself. A `SeedSequence` gives a word of its state, since spawned children share
-    their entropy; a `Generator` gives one draw; None gives a fresh seed below 2**53.
-
-    Raises
-    ------
-    ParameterError
-        The value is none of these, or negative.
-
-    Examples
-    --------
-    >>> settle_seed(42)
-    42
-    """
-    match rng:
-        case None:
-            return fresh_seed()
-        case np.random.SeedSequence():
-            return int(rng.generate_state(1, np.uint64)[0]) % _FRESH_SEEDS
-        case np.random.Generator():
-            return int(rng.integers(_FRESH_SEEDS))
-        case int() | np.integer() if not isinstance(rng, bool) and 0 <= rng < _SEEDS:
-            return int(rng)
-    raise ParameterError(
-        f"rng: {_shown(rng)} is no seed; write an integer from 0 to 2**256 - 1, or hand in a "
-        "numpy.random.Generator or SeedSequence",
-        parameter="rng",
-    )
 
 
 def _price(rule: Expression | Model, method: Method, limits: Limits) -> int:
@@ -379,6 +325,13 @@ def _check_work(price: int, n: int, method: Method, limits: Limits) -> None:
         "the run would roll {} dice",
         "use --method multinomial (method='multinomial'), whose cost does not grow with n, or ",
     )
+
+
+def _known(rule: Expression | Model, n: int, until: Precision | None, method: Method) -> int:
+    """Tell for how many trials batches are to be cut, where `n` may be far more than are rolled."""
+    if until is not None:
+        return n // _LOOKS if method == "multinomial" else _LEAST_BATCH
+    return _LEAST_BATCH if isinstance(rule, Model) else n
 
 
 def _batch_size(price: int, n: int, method: Method) -> int:

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from dicesim.arguments import whole_number
 from dicesim.cells import choose_cells
 from dicesim.chi_square import power_of
 from dicesim.choices import require_alpha, require_between
@@ -21,7 +22,6 @@ from dicesim.errors import ParameterError
 from dicesim.expression import Expression
 from dicesim.limits import Limits
 from dicesim.notation import parse
-from dicesim.plan import whole_number
 from dicesim.pmf import PMF
 from dicesim.validation import RECORDED_ALARM
 from dicesim.wording import unparse

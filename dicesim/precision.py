@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
+from dicesim.arguments import shown
 from dicesim.condition import Condition
 from dicesim.errors import ParameterError
 from dicesim.estimates import Estimate, mean, probability, times
@@ -19,9 +24,9 @@ _TIMES: Final = 30
 class Precision:
     """A stopping rule, looked at after each batch in the order of their index.
 
-    No rule is met before the second batch, by a mean that has not varied, or by a probability
-    before thirty trials met the comparison and thirty did not: an observed variance of zero proves
-    nothing.
+    No rule is met before the second batch and thirty trials, by a mean that has not varied, or by a
+    probability before thirty trials met the comparison and thirty did not: an observed variance of
+    zero proves nothing.
 
     Parameters
     ----------
@@ -85,7 +90,7 @@ class Precision:
         101
         """
         excess = self._excess(tally)
-        return tally.total * excess**2 if excess else float("inf")
+        return tally.total * excess * excess if excess else float("inf")
 
     def estimate(self, tally: Tally) -> Estimate | None:
         """Estimate what the rule is about.
@@ -107,10 +112,8 @@ class Precision:
 
     def _excess(self, tally: Tally) -> float:
         """How many times too large the uncertainty is; 0 where it says nothing."""
-        if self.of is not None:
-            hits = times(tally, self.of)
-            if min(hits, tally.total - hits) < _TIMES:
-                return 0
+        if min(self._seen(tally)) < _TIMES:
+            return 0
         estimate = self.estimate(tally)
         if estimate is None:
             return 0
@@ -120,6 +123,13 @@ class Precision:
         if self.margin is not None:
             excess = max(excess, estimate.margin / self.margin)
         return excess
+
+    def _seen(self, tally: Tally) -> tuple[int, ...]:
+        """Tell how many trials there are, or how many met the comparison and how many did not."""
+        if self.of is None:
+            return (tally.total,)
+        hits = times(tally, self.of)
+        return hits, tally.total - hits
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule in plain values.
@@ -167,12 +177,28 @@ def make_precision(
     ParameterError
         A target is no positive number.
     """
-    for name, value in (("until_se", until_se), ("until_ci", until_ci)):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value is not None and not (number and 0 < value < float("inf")):
-            raise ParameterError(
-                f"{name}: {value!r} is no positive number; write one, as in 0.001", parameter=name
-            )
-    if until_se is None and until_ci is None:
+    error, margin = _target("until_se", until_se), _target("until_ci", until_ci)
+    if error is None and margin is None:
         return None
-    return Precision(until_se, until_ci, of)
+    return Precision(error, margin, of)
+
+
+def _target(name: str, value: Any) -> float | None:
+    """Return a target as a float.
+
+    Raises
+    ------
+    ParameterError
+        It is no positive number.
+    """
+    if value is None:
+        return None
+    target = math.nan
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            target = float(value)
+    if not 0 < target < math.inf:
+        raise ParameterError(
+            f"{name}: {shown(value)} is no positive number; write one, as in 0.001", parameter=name
+        )
+    return target

@@ -241,7 +241,10 @@ def _picked_from(whole: bytes, delimiter: bytes, layout: _Layout) -> bytes | Non
     """Cut one column out of lines in which anything may stand, if they are all of a width."""
     if layout.width == 1 or len(layout.faces) > 1 or b'"' in whole or delimiter == b" ":
         return None
-    rows = [line.split(delimiter) for line in whole.splitlines()]
+    lines = whole.splitlines()
+    if any(line.lstrip().startswith(b"#") for line in lines):
+        return None
+    rows = [line.split(delimiter) for line in lines]
     if {len(row) for row in rows} != {layout.width}:
         return None
     (face,) = layout.faces

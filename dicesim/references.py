@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -107,27 +106,17 @@ def _run_file(path: str, digest: str | None) -> ModuleType:
     module = ModuleType(f"dicesim_model_{_digest(source)[:16]}")
     module.__file__ = path
     sys.modules[module.__name__] = module  # where dataclasses look for it
+    # At the end, so that a random.py beside the file is not taken for the random of all others; and
+    # to stay, for what functions import as they run.
+    folder = str(Path(path).parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
-        with _searched(str(Path(path).parent)):
-            exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         raise _unimportable(path, error) from error
     return module
-
-
-@contextmanager
-def _searched(folder: str) -> Iterator[None]:
-    """Have imports find what lies in a folder, if they find it nowhere else."""
-    if folder in sys.path:
-        yield
-        return
-    sys.path.append(folder)
-    try:
-        yield
-    finally:
-        if folder in sys.path:  # the file may have changed the path, too
-            sys.path.remove(folder)
 
 
 def _module(name: str) -> ModuleType:

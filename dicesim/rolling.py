@@ -7,10 +7,10 @@ from typing import Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from dicesim.arguments import RNG, settle_seed, whole_number
 from dicesim.expression import Expression, check_limits
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
-from dicesim.plan import RNG, settle_seed, whole_number
 from dicesim.sampling import Roll, roll_once, rolls
 
 _KEPT: Final = "use run, which keeps counts only, or "

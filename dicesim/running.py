@@ -190,14 +190,8 @@ class Running:
             done = min(plan.n, self._batches * plan.batch_size)
             # Shared counters are put together at the end.
             tally = None if self.draft.aggregation == "shared" else self._tally
-            self.progress(Progress(done, self._needed(done), self._elapsed, tally))
-
-    def _needed(self, done: int) -> int:
-        """Tell how many trials there will be, as far as can be known."""
-        plan = self.draft.plan
-        if plan.until is None:
-            return plan.n
-        return max(done, round(min(plan.n, plan.until.expected_n(self._tally))))
+            needed = max(done, plan.needed(self._tally))
+            self.progress(Progress(done, needed, self._elapsed, tally))
 
     def _accept(self, outcome: Outcome) -> None:
         self._batches = outcome.task.batches.stop

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dicesim.arguments import RNG, whole_number
 from dicesim.choices import (
     AGGREGATIONS,
     Aggregation,
@@ -34,7 +35,7 @@ from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import as_expression
-from dicesim.plan import RNG, Plan, make_plan
+from dicesim.plan import Plan, make_plan
 from dicesim.pmf import PMF
 from dicesim.precision import make_precision
 from dicesim.references import Function
@@ -168,6 +169,7 @@ def run(
     require_alpha(alpha)
     rule = _as_rule(expression)
     asked = None if of is None else Condition.parse(of, "of")
+    workers = None if workers is None else whole_number("workers", workers)
     plan = make_plan(
         rule,
         n,
@@ -263,14 +265,15 @@ def resume(
     options = replace(
         stored.options,
         executor=executor or stored.options.executor,
-        workers=workers or stored.options.workers,
+        workers=workers or (None if scheduler else stored.options.workers),
         start_method=start_method or stored.options.start_method,
         scheduler=scheduler or (None if executor else stored.options.scheduler),
         limits=stored.options.limits.raised_to(limits or stored.options.limits),
     )
-    draft, team = _draft(stored.plan, options)
     if stored.complete:
+        draft = _finished_draft(stored.plan, options)
         return replace(draft, tally=stored.tally, elapsed_seconds=stored.elapsed_seconds)
+    draft, team = _draft(stored.plan, options)
     check_versions(file, stored)
     check_model(file, stored.plan)
     with Store(file) as store:
@@ -318,6 +321,15 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
         law="exact" if options.expect is None else "expected",
     )
     return draft, team
+
+
+def _finished_draft(plan: Plan, options: RunOptions) -> Result:
+    """Return all of the result of a finished run but counts and time, wherever it is asked for."""
+    try:
+        return _draft(plan, options)[0]
+    except ParameterError:  # who rolled it cannot be had here, and need not
+        free = replace(options, executor="auto", workers=None, start_method=None, scheduler=None)
+        return _draft(plan, free)[0]
 
 
 def _caveats(plan: Plan) -> tuple[str, ...]:

@@ -277,6 +277,8 @@ class Store:
         What is settled stands in the file itself, so that even a lost log leaves the run.
         """
         with explained(self.path):
+            if not self._connection.in_transaction:  # an interrupt came between the last two
+                self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
             if settle:

@@ -40,10 +40,11 @@ def format_runs(runs: Sequence[StoredRun], *, width: int = 80) -> str:
 
 
 def _row(run: StoredRun) -> tuple[str, ...]:
+    needed = run.plan.needed(run.tally)
     # Rounded down, so that only what is complete says so.
-    done = 100 * run.tally.total // run.plan.n
+    done = 100 * run.tally.total // needed if run.tally.total else 0
     begun = f"{run.begun:%Y-%m-%d %H:%M:%S}"
-    return str(run.number), begun, f"{run.plan.n:,}", f"{done}%", str(run.plan.seed)
+    return str(run.number), begun, f"{needed:,}", f"{done}%", str(run.plan.seed)
 
 
 def _expression(run: StoredRun) -> str:

@@ -19,6 +19,7 @@ Integers = NDArray[np.int64]
 
 # A table this wide costs nothing; a wider one only pays where most of it is filled.
 _SMALL_TABLE: Final = 2**16
+_INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
 
@@ -72,9 +73,9 @@ class Tally:
             pairs = sorted((index(x), index(count)) for x, count in counts.items() if count)
         except TypeError:
             pairs = [(0, -1)]
-        if any(count < 0 or abs(x) > _INT64_MAX or count > _INT64_MAX for x, count in pairs):
+        if any(not (_INT64_MIN <= x <= _INT64_MAX and 0 <= n <= _INT64_MAX) for x, n in pairs):
             raise ParameterError(
-                "counts: write whole numbers below 2**63, and no count that is negative",
+                "counts: write whole numbers of 64 bits, and no count that is negative",
                 parameter="counts",
             )
         outcomes, numbers = zip(*pairs, strict=True) if pairs else ((), ())
@@ -205,7 +206,9 @@ def _union(left: Integers, right: Integers) -> Integers:
     """Merge two ascending supports (by a sort: `numpy.unique` hashes, and is 60 times slower)."""
     both = np.concatenate((left, right))
     both.sort()
-    return both[np.diff(both, prepend=both[:1] - 1) > 0]
+    first = np.ones(len(both), dtype=np.bool_)
+    np.not_equal(both[1:], both[:-1], out=first[1:])  # a difference may leave int64
+    return both[first]
 
 
 AGGREGATORS: Final[Mapping[str, Callable[[Integers], Tally]]] = {

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from dicesim import textbook
+from dicesim.arguments import RNG, whole_number
 from dicesim.choices import AGGREGATIONS, EXECUTORS, Aggregation, ExecutorName, StartMethod
 from dicesim.dice import Dice
 from dicesim.errors import DicesimError
@@ -25,7 +26,7 @@ from dicesim.guard import UNGUARDED, importing_main
 from dicesim.limits import Limits
 from dicesim.measurement import ONE_PROCESS_PER_ROLL, Benchmark, Measurement
 from dicesim.notation import as_expression
-from dicesim.plan import RNG, make_plan, whole_number
+from dicesim.plan import make_plan
 from dicesim.result import Result
 from dicesim.running import Cancel
 from dicesim.simulation import run

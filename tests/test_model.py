@@ -126,21 +126,20 @@ def test_a_file_is_loaded(craps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(craps.parent.iterdir()) == [craps]
 
 
-def test_a_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
-    """But nothing that has the name of what is installed, and the search path stays as it was."""
+def test_a_file_imports_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is read or later, but nothing that has the name of what is installed."""
     (tmp_path / "house_rules.py").write_text("BONUS = 3")
     (tmp_path / "random.py").write_text("raise RuntimeError('not this one')")
     (tmp_path / "own.py").write_text(
-        "import random\nimport house_rules\n"
-        "def play(dice): return dice.roll('2d6') + house_rules.BONUS"
+        "import random\n"
+        "def play(dice):\n    import house_rules\n    return dice.roll('2d6') + house_rules.BONUS"
     )
-    before = list(sys.path)
-    try:
-        model = Model.load(f"{tmp_path / 'own.py'}:play")
-    finally:
-        sys.modules.pop("house_rules", None)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "house_rules", raising=False)
+    model = Model.load(f"{tmp_path / 'own.py'}:play")
     assert model.totals(roller(3)).tolist() == roller(3).roll("2d6 + 3").tolist()
-    assert sys.path == before
 
 
 def test_what_a_file_defines_is_found_in_its_module(tmp_path: Path) -> None:

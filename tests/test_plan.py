@@ -7,7 +7,8 @@ import pytest
 
 import dicesim
 from dicesim import Limits, ParameterError, parse
-from dicesim.plan import Plan, make_plan, settle_seed
+from dicesim.arguments import settle_seed
+from dicesim.plan import Plan, make_plan
 
 
 def plan_for(n: int, text: str = "2d6", **options: object) -> Plan:
