@@ -39,6 +39,8 @@ TASKS_PER_WORKER: Final = 3
 # A task holds so many trials or batches at most (a batch costs some 40 µs beside its trials).
 _TASK_TRIALS: Final = 2**16
 _TASK_BATCHES: Final = 256
+# So many different outcomes may come apart, batch by batch, from one task.
+_TASK_ENTRIES: Final = 2**20
 # How many times as large as the last one a task may be where they are sized by what they take.
 _GROWTH: Final = 4
 
@@ -87,13 +89,14 @@ class BatchRecord:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a task brought: a tally, unless the shared counters have it, and how long it took.
+    """What a task brought: tallies, unless the shared counters have them, and how long it took.
 
+    There is one tally of all batches, or one of each where a precision is looked for after each.
     Where each batch was rolled comes along if that was asked for.
     """
 
     task: Task
-    tally: Tally | None = None
+    tallies: tuple[Tally, ...] = ()
     records: tuple[BatchRecord, ...] = ()
     seconds: float = 0.0
 
@@ -139,7 +142,7 @@ def run_task(job: Job, task: Task) -> Outcome:
     _check_versions(job)
     start = time.perf_counter()
     records = []
-    tally = Tally.of({})
+    tallies: list[Tally] = []
     for index in task.batches:
         batch = job.plan.batch(index)
         try:
@@ -150,14 +153,16 @@ def run_task(job: Job, task: Task) -> Outcome:
             raise ExecutionError(
                 f"batch {index} failed with {type(error).__name__}: {error}"
             ) from error
-        if job.counters is None:
-            tally += counted
-        else:
+        if job.counters is not None:
             job.counters.add(index, counted)
+        elif tallies and job.plan.until is None:
+            tallies[0] += counted
+        else:
+            tallies.append(counted)
         if job.traced:
             records.append(_record(batch))
     seconds = time.perf_counter() - start
-    return Outcome(task, None if job.counters else tally, tuple(records), seconds)
+    return Outcome(task, tuple(tallies), tuple(records), seconds)
 
 
 def _check_versions(job: Job) -> None:
@@ -224,6 +229,7 @@ class Schedule:
         self._window = window
         self._task_seconds: Callable[[float], float] | None = None
         self._fixed = task_size is not None
+        self._apart = plan.until is not None
         self._end = plan.batches
         self._next = self._fresh = first
         self._again: deque[Task] = deque()
@@ -281,6 +287,9 @@ class Schedule:
         each = outcome.seconds / batches
         wanted = self._task_seconds(each * (self._end - self._fresh))
         self._size = min(math.ceil(wanted / each), _GROWTH * batches)
+        if self._apart:
+            widest = max((tally.unique for tally in outcome.tallies), default=1)
+            self._size = max(1, min(self._size, _TASK_BATCHES, _TASK_ENTRIES // widest))
 
     def lost(self, task: Task, *, blamed: bool) -> None:
         """Have a task run again whose worker died; `blamed` counts the try.

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
+
+from dicesim.errors import ParameterError
 
 # Exit code of a worker whose script would start the run again while it is only being imported.
 UNGUARDED: Final = 73
@@ -11,6 +16,35 @@ GUARD_HINT: Final = (
     "a script that calls dicesim.run has to do so under `if __name__ == '__main__':`, since the "
     "workers of forkserver and spawn import it"
 )
+_importing_model: Final = ContextVar("importing_model", default=False)
+
+
+@contextmanager
+def importing_model() -> Iterator[None]:
+    """Have no run begin meanwhile, for every worker imports the file of a model anew."""
+    token = _importing_model.set(True)
+    try:
+        yield
+    finally:
+        _importing_model.reset(token)
+
+
+def refuse_while_importing() -> None:
+    """Begin no run as a script is imported that lacks the main guard.
+
+    Raises
+    ------
+    SystemExit
+        This is a worker that imports the parent's script.
+    ParameterError
+        The file of a model is imported.
+    """
+    if importing_main():
+        raise SystemExit(UNGUARDED)
+    if _importing_model.get():
+        raise ParameterError(
+            "it starts a run, which belongs under `if __name__ == '__main__':`", parameter="model"
+        )
 
 
 def importing_main() -> bool:

@@ -235,7 +235,7 @@ def unfindable(model: Model) -> str:
     """Say why a model cannot be sent to another process, and what to do."""
     return (
         f"executor: no other process can find the model {model.name}; define it with def at the "
-        "top of a file, or choose serial or threads"
+        "top of a file (and import it anew if that has changed), or choose serial or threads"
     )
 
 

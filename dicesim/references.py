@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from dicesim.errors import DicesimError, NotationError, ParameterError
+from dicesim.guard import importing_model
 from dicesim.roller import Roller
 
 Function = Callable[[Roller], Any]
@@ -46,7 +47,7 @@ def find_function(function: Function) -> tuple[str | None, str | None]:
     """Tell where another process finds a function, and the digest of the file it stands in."""
     name = getattr(function, "__qualname__", "")
     module = sys.modules.get(getattr(function, "__module__", None) or "")
-    if module is None or _attribute(module, name) is not function:
+    if module is None or _attribute(module, name) is not function or _outdated(function, module):
         return None, None
     if module.__spec__ is not None:  # neither a script nor run from its file by us
         return f"{module.__spec__.name}:{name}", _module_digest(module)
@@ -54,6 +55,20 @@ def find_function(function: Function) -> tuple[str | None, str | None]:
     if file.suffix != ".py" or not file.is_file():
         return None, None
     return f"{file.absolute()}:{name}", _module_digest(module)
+
+
+def _outdated(function: Function, module: ModuleType) -> bool:
+    """Tell whether a function reads otherwise in its file than when that was imported."""
+    then = getattr(function, "__code__", None)
+    path = getattr(module, "__file__", None) or ""
+    if not isinstance(then, CodeType) or then.co_filename != path or not Path(path).is_file():
+        return False
+    try:
+        code = compile(_source(path), path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return True
+    parts = (part for part in code.co_consts if isinstance(part, CodeType))
+    return any(part != then for part in parts if part.co_qualname == then.co_qualname)
 
 
 def _attribute(module: ModuleType, name: str) -> Any:
@@ -112,7 +127,8 @@ def _run_file(path: str, digest: str | None) -> ModuleType:
     if folder not in sys.path:
         sys.path.append(folder)
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
+        with importing_model():
+            exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         raise _unimportable(path, error) from error

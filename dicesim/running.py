@@ -111,8 +111,7 @@ class Running:
         plan = self.draft.plan
         window = 2 * TASKS_PER_WORKER * (self.team.workers or processors())
         counters = self._counters(window)
-        # Shared counters mark each batch by itself, and a precision is looked for after each.
-        task_size = 1 if counters or plan.until else None
+        task_size = 1 if counters else None  # they mark each batch by itself
         schedule = Schedule(plan, window, task_size=task_size, first=self._batches)
         pmf = self.draft.pmf if plan.method == "multinomial" else None
         traced = self.trace is not None
@@ -194,15 +193,25 @@ class Running:
             self.progress(Progress(done, needed, self._elapsed, tally))
 
     def _accept(self, outcome: Outcome) -> None:
-        self._batches = outcome.task.batches.stop
-        if outcome.tally is not None:
-            self._tally += outcome.tally
-            self._check_outcomes()
+        if self.draft.plan.until is None:
+            self._batches = outcome.task.batches.stop
+            self._tally += Tally.sum(outcome.tallies)
+        else:
+            self._accept_apart(outcome)
+        self._check_outcomes()
         if self.checkpoint:
             self.checkpoint.reach(self._batches, self._tally, self._elapsed)
         if self.trace is not None:
             for record in outcome.records:
                 self.trace(record)
+
+    def _accept_apart(self, outcome: Outcome) -> None:
+        """Count batch after batch, and none beyond the one with which it is enough."""
+        for index, tally in zip(outcome.task.batches, outcome.tallies, strict=True):
+            self._batches = index + 1
+            self._tally += tally
+            if self.draft.plan.precise(self._tally):
+                return
 
     def _check_outcomes(self) -> None:
         """Hold the memory of a model's tally to the limit; an expression was held to it before."""

@@ -31,7 +31,7 @@ from dicesim.executors import (
     unused_options,
 )
 from dicesim.expression import Expression
-from dicesim.guard import UNGUARDED, importing_main
+from dicesim.guard import refuse_while_importing
 from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import as_expression
@@ -162,8 +162,7 @@ def run(
     >>> result.n, result.unique, result.check.verdict
     (36000, 11, 'consistent')
     """
-    if importing_main():
-        raise SystemExit(UNGUARDED)
+    refuse_while_importing()
     limits = limits or Limits()
     require_choice("aggregation", aggregation, AGGREGATIONS)
     require_alpha(alpha)
@@ -255,8 +254,7 @@ def resume(
     >>> part.complete, whole.complete, whole.counts == dicesim.run("2d6", 10**6, rng=42).counts
     (False, True, True)
     """
-    if importing_main():
-        raise SystemExit(UNGUARDED)
+    refuse_while_importing()
     from dicesim.checkpoints import Checkpoint, check_model, check_versions, last_run
     from dicesim.store import Store, stored_runs
 

@@ -22,7 +22,7 @@ from dicesim.dice import Dice
 from dicesim.errors import DicesimError
 from dicesim.executors import choose_executor, processors
 from dicesim.expression import Expression
-from dicesim.guard import UNGUARDED, importing_main
+from dicesim.guard import refuse_while_importing
 from dicesim.limits import Limits
 from dicesim.measurement import ONE_PROCESS_PER_ROLL, Benchmark, Measurement
 from dicesim.notation import as_expression
@@ -94,8 +94,7 @@ def benchmark(
     >>> len(measured.rows), measured.same_counts
     (19, True)
     """
-    if importing_main():
-        raise SystemExit(UNGUARDED)
+    refuse_while_importing()
     limits = limits or Limits()
     tree = as_expression(expression)
     if n is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +227,7 @@ def test_a_changed_file_is_another_model(craps: Path) -> None:
         (lambda dice: dice.roll("2d6", count=2), r"shape \(2, 1000\); there are 1000 trials"),
         (lambda dice: dice.roll("2d6").tolist(), "returned list; return an array"),
         (lambda _: None, "returned NoneType"),
+        (lambda dice: np.ma.masked_equal(dice.roll("d6"), 6), "a masked array; return a number"),
         (lambda dice: np.full(dice.size, 2**63, np.uint64), "beyond 2\\*\\*63 - 1"),
         (lambda dice: dice.roll("2d6")[1000], "IndexError: index 1000 is out of bounds"),
         (lambda dice: dice.roll("2x6"), "notation '2x6': character 2"),
@@ -256,3 +259,34 @@ def test_booleans_and_small_integers_become_int64(dtype: type) -> None:
     outcomes = Model.of(lambda dice: (dice.roll("d6") > 3).astype(dtype)).totals(roller())
     assert outcomes.dtype == np.int64
     assert set(outcomes.tolist()) == {0, 1}
+
+
+def test_lines_of_partial_and_callable_models() -> None:
+    """Whatever leads to the code, its line is named."""
+
+    def times(dice: Roller, k: int) -> Integers:
+        return dice.roll("d6") // (k - k)
+
+    class Game:
+        def __call__(self, dice: Roller) -> Integers:
+            return dice.roll("d6", count=-1)
+
+    for model, name in ((Model.of(partial(times, k=2)), "times"), (Model.of(Game()), "Game")):
+        assert model.name == name
+        with pytest.raises(ExecutionError, match=rf"model {name}, test_model\.py line \d+: "):
+            model.totals(roller())
+
+
+def test_a_function_that_reads_otherwise_by_now_stays_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process would import what the file has become."""
+    file = tmp_path / "edited_rule.py"
+    file.write_text("def play(dice):\n    return dice.roll('d6')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    play = importlib.import_module("edited_rule").play
+    assert Model.of(play).reference == "edited_rule:play"
+    file.write_text("def play(dice):\n    return dice.roll('d6') + 100\n")
+    assert Model.of(play).reference is None
+    file.write_text("def play(dice:\n")
+    assert Model.of(play).reference is None

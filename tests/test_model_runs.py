@@ -255,3 +255,51 @@ def test_a_model_may_draw_from_the_stream() -> None:
     """Its generator is that of the batch, so the counts are the same anywhere."""
     rule = lambda dice: dice.rng.choice(np.array([1, 5]), dice.size)  # noqa: E731
     assert run(rule).tally == run(rule, executor="threads", workers=2).tally
+
+
+UNGUARDED = """
+import dicesim
+def play(dice): return dice.roll("2d6")
+print("once")
+try:
+    dicesim.run(play, 300_000, rng=1, executor="process", workers=2, start_method="fork")
+except dicesim.ParameterError as error:
+    if __name__ != "__main__":
+        raise
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork")
+def test_a_script_without_the_guard_is_told_so(tmp_path: Path) -> None:
+    """Workers that load the model from the script begin no runs of their own."""
+    script = tmp_path / "game.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert "game.py line 6: it starts a run, which belongs under `if __name__" in done.stdout
+
+
+def test_different_models_are_not_taken_for_the_same_rule() -> None:
+    """Though they have the same name; the same function twice is one rule."""
+
+    def least(n: int) -> Any:
+        return lambda dice: dice.roll(f"{n}d6")
+
+    assert not dicesim.compare(least(2), least(3), 1000, rng=1).same
+    rule = least(2)
+    assert dicesim.compare(rule, rule, 1000, rng=1).same
+    pairs = [dicesim.compare(rule, other, 100, rng=1).paired for other in (rule, least(3))]
+    assert pairs[0] is not None
+    assert pairs[1] is not None
+    assert pairs[0].plan != pairs[1].plan
+
+
+def test_no_spread_seen_is_no_proof() -> None:
+    """A rare prize that no trial won makes neither rule the higher for certain."""
+    compared = dicesim.compare(lambda dice: dice.roll("1d1") * 0, "1d1", 1000, rng=1)
+    difference = compared.mean_difference
+    assert (difference.value, difference.standard_error, difference.interval) == (-1, 0, None)
+    assert compared.summary.startswith("B seems higher on average, by about 1")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dicesim
-from dicesim import Precision, Progress, Tally
+from dicesim import ParameterError, Precision, Progress, Tally
 from dicesim.condition import Condition
 from dicesim.estimates import Moments, mean, probability, standard_error_of_std
 from tests.conftest import CommandLine
@@ -77,7 +77,9 @@ def test_every_executor_stops_at_the_same_batch(executor: str, target: dict[str,
 
 def test_a_precise_run_is_resumed(tmp_path: Path) -> None:
     """The rule is kept with the run, and holds for all sittings together."""
-    target, path, stop = TARGETS[2], tmp_path / "runs.db", threading.Event()
+    # More batches than make a task.
+    target: dict[str, Any] = {"until_ci": 0.003, "of": ">= 9"}
+    path, stop = tmp_path / "runs.db", threading.Event()
     part = run(checkpoint=path, cancel=stop, progress=lambda _: stop.set(), **target)
     assert not part.complete
     (stored,) = dicesim.stored_runs(path)
@@ -258,3 +260,33 @@ def test_a_rule_survives_its_plain_form() -> None:
     for se, margin, of in itertools.product((None, 0.1), (None, 0.2), (None, SIX)):
         rule = Precision(se, margin, of)
         assert Precision.from_dict(json.loads(json.dumps(rule.to_dict()))) == rule
+
+
+def test_thirty_trials_for_a_mean() -> None:
+    """Few trials vary less than the die does, now and then, and would stop at once."""
+    assert run("1d6", until_ci=100.0, batch_size=1).n == 30
+
+
+def test_batches_that_come_in_one_task_are_looked_at_one_by_one() -> None:
+    """Small batches travel together; the stop is still at the first that is enough."""
+    options: dict[str, Any] = {"until_se": 0.02, "batch_size": 100, "rng": 3}
+    alone = dicesim.run("2d6", executor="serial", **options)
+    again = dicesim.run("2d6", executor="process", workers=2, **options)
+    assert alone.tally == again.tally
+    before = dicesim.run("2d6", alone.n - 100, batch_size=100, rng=3)
+    assert before.standard_error is not None
+    assert before.standard_error > 0.02
+
+
+def test_targets_beyond_all_numbers() -> None:
+    """The smallest float is aimed at in vain; what is no float is refused."""
+    assert not dicesim.run("2d6", 1000, until_se=1e-300, rng=3).precision_reached
+    with pytest.raises(ParameterError, match="until_se: the number is no positive number"):
+        dicesim.run("2d6", 1000, until_se=10**400)
+
+
+def test_multinomial_looks_seldom() -> None:
+    """A batch costs the same however large it is; so there are not a thousand million of them."""
+    result = dicesim.run("2d6", 10**15, method="multinomial", until_ci=1e-9, rng=3)
+    assert result.n == 10**15
+    assert result.plan.batches <= 1100

@@ -243,3 +243,11 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 def test_zeros_before_a_number_say_nothing(zeros: int) -> None:
     """However many there are, a signed number is read beside them."""
     assert rows(b"2\n-" + b"0" * zeros + b"3\n+" + b"0" * zeros + b"\n") == [[2], [-3], [0]]
+
+
+@pytest.mark.parametrize("mark", [b",", b", "])
+def test_comments_are_no_rolls_in_a_column_either(mark: bytes) -> None:
+    """Whether or not a line can be read the fast way."""
+    lines = [b"name", b"face"], *([b"ann", b"%d" % face] for face in (1, 2, 3)), [b"#void", b"6"]
+    text = b"\n".join(mark.join(line) for line in lines) + b"\n"
+    assert rows(text, column="face") == [[1], [2], [3]]

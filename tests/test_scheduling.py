@@ -37,7 +37,7 @@ def sizes(batches: int, batch_seconds: float, wanted: float) -> list[int]:
     found = []
     while (task := schedule.take()) is not None:
         found.append(len(task.batches))
-        schedule.done(Outcome(task, None, (), batch_seconds * len(task.batches)))
+        schedule.done(Outcome(task, (), (), batch_seconds * len(task.batches)))
         list(schedule.ready())
     assert schedule.finished
     assert sum(found) == batches
@@ -65,7 +65,7 @@ def test_a_precision_is_looked_for_after_each_batch() -> None:
         task = schedule.take()
         assert task is not None
         assert len(task.batches) == 1
-        schedule.done(Outcome(task, None, (), 0.001))
+        schedule.done(Outcome(task, (), (), 0.001))
         list(schedule.ready())
 
 

@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dicesim
 from dicesim import Progress, checkpoints, store
 from dicesim.plan import stream_versions
+from dicesim.store import Store
 from tests.conftest import CommandLine
 from tests.storing import BATCH, N, run, saving_at_once, stop_at, unfinished, whole
 
@@ -221,3 +223,32 @@ def test_checkpoints_are_seldom_where_they_are_slow(
     monkeypatch.setattr(store.Store, "save", count)
     dicesim.resume(unfinished)
     assert saved == [5]
+
+
+def test_an_interrupt_between_two_transactions_is_no_damage(tmp_path: Path) -> None:
+    """The next write begins a transaction of its own."""
+    path = tmp_path / "runs.db"
+    dicesim.run("2d6", 1000, rng=1, checkpoint=path)
+    (finished,) = dicesim.stored_runs(path)
+    with Store(path) as store:
+        stored = store.add(finished.plan, finished.options)
+        store._connection.execute("COMMIT")
+        store.save(stored.number, 1, finished.tally, 0.1)
+        assert store.run(stored.number).tally == finished.tally
+
+
+def test_numbers_of_numpy_are_kept(tmp_path: Path) -> None:
+    """Workers may be counted by them, as trials are."""
+    two: Any = np.int64(2)
+    result = dicesim.run("2d6", 1000, rng=1, workers=two, checkpoint=tmp_path / "r.db")
+    assert result.complete
+
+
+def test_a_finished_run_is_returned_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its executor could not be had."""
+    path = tmp_path / "r.db"
+    whole = dicesim.run("2d6", 1000, rng=1, executor="process", workers=1, checkpoint=path)
+    monkeypatch.setattr("dicesim.workers.obstacle", lambda _: "here")
+    assert dicesim.resume(path).tally == whole.tally

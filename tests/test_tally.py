@@ -91,3 +91,20 @@ def test_the_lock_is_taken_once_a_batch(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("dicesim.shared.threading", SimpleNamespace(Lock=make))
     dicesim.run("2d6", 10_000, batch_size=1000, executor="serial", aggregation="shared")
     assert [(lock.acquired, lock.released) for lock in locks] == [(10, 10)]
+
+
+def test_tallies_of_any_integers_merge() -> None:
+    """Outcomes may lie farther apart than int64 can tell."""
+    far = {-(2**63): 1, -5 * 10**18: 10, 5 * 10**18: 20, 2**63 - 1: 2}
+    near = {-6 * 10**18: 1, 0: 7, 5 * 10**18: 3}
+    merged = Tally.of(far) + Tally.of(near)
+    assert merged.counter() == Counter(far) + Counter(near)
+    assert Tally.of(near) + Tally.of(far) == merged
+    assert (Tally.of({-6 * 10**18: 1}) + Tally.of({7 * 10**18: 2})).unique == 2
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATORS)
+def test_the_least_integer_is_counted(aggregation: str) -> None:
+    """By each of the ways."""
+    least = np.full(3, -(2**63))
+    assert AGGREGATORS[aggregation](least).counter() == {-(2**63): 3}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import dicesim
-from dicesim import Benchmark, Measurement, Tally, format_benchmark, textbook, timing
+from dicesim import Benchmark, Measurement, Tally, format_benchmark, guard, textbook, timing
 from tests.conftest import CommandLine
 from tests.test_architecture import modules_after
 
@@ -149,7 +149,7 @@ def test_a_worker_that_imports_its_script_measures_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It ends at once, before anything is timed."""
-    monkeypatch.setattr(timing, "importing_main", lambda: True)
+    monkeypatch.setattr(guard, "importing_main", lambda: True)
     with pytest.raises(SystemExit):
         dicesim.benchmark(n=1000)
 
