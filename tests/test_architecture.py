@@ -299,7 +299,7 @@ def test_a_run_loads_no_heavy_module() -> None:
     assert "scipy.special" in loaded
     assert not {"scipy.stats", "matplotlib", "dask", "fastapi", "pydantic", "rich"} & loaded
     assert not {"pandas", "polars", "pyarrow", "jsonschema", "dicesim.service"} & loaded
-    assert not {"multiprocessing", "concurrent.futures.thread", "dicesim.workers"} & loaded
+    assert not {"multiprocessing", "dicesim.futures", "dicesim.workers"} & loaded
 
 
 def test_a_run_looks_for_no_garbage() -> None:
