@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ import dicesim
 from . import terminal
 from .checking import check
 from .comparing import compare
-from .numbers import limits_from, optional, positive, share, whole_number
+from .numbers import limits_from, optional, share, target, whole_number
 from .options import (
     All,
     Csv,
@@ -36,6 +37,8 @@ from .stored import resume, runs
 
 # From some version on typer carries its own copy of click; this is the usage error of either.
 _UsageError: Any = typer.BadParameter.__base__
+
+_MODEL = re.compile(r".+\.py(:\w+)?")
 
 app = typer.Typer(
     help="Roll dice by Monte Carlo, very many and very fast, and check them against exact odds.",
@@ -169,8 +172,8 @@ def run(
             aggregation=aggregation,
             batch_size=optional("--batch-size", batch_size),
             bit_generator=bit_generator,
-            until_se=positive("--until-se", until_se),
-            until_ci=positive("--until-ci", until_ci),
+            until_se=target("--until-se", until_se, of),
+            until_ci=target("--until-ci", until_ci, of),
             of=of,
             alpha=alpha,
             progress=notes.progress,
@@ -326,6 +329,11 @@ app.command()(serve)
 def _rule(expression: str | None, model: str | None) -> str | dicesim.Model:
     """Return what is to be rolled: an expression, or a model in place of one."""
     if model is None:
+        if expression is not None and _MODEL.fullmatch(expression):
+            raise dicesim.ParameterError(
+                f"expression: {expression!r} is a rule in Python; write --model {expression}",
+                parameter="expression",
+            )
         return "2d6" if expression is None else expression
     if expression is not None:
         raise dicesim.ParameterError(
@@ -385,5 +393,9 @@ def _usage_hint(error: Any) -> str:
     if "'--against'" in message:
         return "; write the law of each column, such as --against 1d6"
     if message.startswith("Got unexpected extra argument"):
+        if error.ctx and error.ctx.command.name == "compare":
+            return (
+                "; compare takes two rules, with spaces in quotes: dicesim compare 2d6 '1d10 + 1'"
+            )
         return "; put an expression with spaces in quotes: dicesim run '2d6 + 1'"
     return ""

@@ -44,16 +44,17 @@ def compare(
     with terminal.Interrupt() as interrupt:
         notes = terminal.Notes(interrupt)
         try:
-            first, second = _two(a, b, model or [])
-            compared = dicesim.compare(
-                first,
-                second,
-                whole_number("--n", n),
-                rng=None if seed is None else whole_number("--seed", seed),
-                progress=notes.progress,
-                cancel=interrupt,
-                limits=limits_from(limit or []),
-            )
+            with terminal.only_answers():
+                first, second = _two(a, b, model or [])
+                compared = dicesim.compare(
+                    first,
+                    second,
+                    whole_number("--n", n),
+                    rng=None if seed is None else whole_number("--seed", seed),
+                    progress=notes.progress,
+                    cancel=interrupt,
+                    limits=limits_from(limit or []),
+                )
         except dicesim.ExecutionError as error:
             if not interrupt.is_set():
                 raise
@@ -75,9 +76,10 @@ def _two(a: str | None, b: str | None, models: list[str]) -> tuple[str | dicesim
     """Return both rules, those in notation first."""
     notations = [notation for notation in (a, b) if notation is not None]
     if len(notations) + len(models) != 2:
+        number = len(notations) + len(models)
         raise dicesim.ParameterError(
-            f"{len(notations) + len(models)} rules cannot be compared; write two, as notation or "
-            "with --model FILE.py:NAME",
+            f"{number or 'no'} rule{'s' * (number != 1)} cannot be compared; write two, as "
+            "notation or with --model FILE.py:NAME",
             parameter="rules",
         )
     return (*notations, *map(dicesim.Model.load, models))

@@ -80,6 +80,23 @@ def positive(option: str, text: str | None) -> float | None:
     )
 
 
+def target(option: str, text: str | None, of: str | None) -> float | None:
+    """Read how small an uncertainty has to be; a percentage is one of a probability.
+
+    Raises
+    ------
+    ParameterError
+        The text is no number above 0, or a percentage where the mean is meant.
+    """
+    if text is not None and of is None and text.endswith("%"):
+        raise dicesim.ParameterError(
+            f"{option}: {text!r} cannot be meant of the mean, which is no share; write how far off "
+            "it may be, as in 0.01, or name a probability with --of",
+            parameter=option,
+        )
+    return positive(option, text)
+
+
 def limits_from(settings: list[str]) -> dicesim.Limits:
     """Read limits from texts such as ``work=1e15``.
 

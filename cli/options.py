@@ -28,7 +28,11 @@ Scheduler = Annotated[
 ]
 Trace = Annotated[bool, typer.Option("--trace", help="Tell on stderr where each batch was rolled.")]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Exit with 1 if the check raises the alarm.")
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit with 1 if the check raises the alarm, or a precision is not reached.",
+    ),
 ]
 Seed = Annotated[str | None, typer.Option(metavar="S", help="Replay: the seed of an earlier call.")]
 Plot = Annotated[

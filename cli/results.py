@@ -68,11 +68,11 @@ def carry_through(
             file.save(result.plot())
         if checkpoint is not None and not result.complete:
             terminal.say(f"note: to go on with it: dicesim resume {shlex.quote(checkpoint)}")
-        code = 0
+        code = int(_imprecise(result, form, notes) and strict)
         if failure is not None:
             terminal.show_error(failure)
             code = failure.exit_code
-        elif strict:
+        elif strict and not code:
             code = _strict_code(result, notes)
         raise typer.Exit(130 if interrupt.is_set() else code)
 
@@ -108,7 +108,8 @@ def _result_of(
     """Return the result, or what was finished of it and why no more."""
     failure = None
     try:
-        result = roll_all()
+        with terminal.only_answers():
+            result = roll_all()
     except dicesim.ExecutionError as error:
         if error.partial is None:
             raise
@@ -118,6 +119,14 @@ def _result_of(
     for note in result.notes:
         notes.line(f"note: {note}")
     return result, failure
+
+
+def _imprecise(result: dicesim.Result, form: Form, notes: terminal.Notes) -> bool:
+    """Tell whether a precision was not reached, and say so where the form does not."""
+    imprecise = result.complete and result.plan.until is not None and not result.precision_reached
+    if imprecise and (form.as_csv or form.quiet):
+        notes.line(f"note: {result.n:,} trials, the most allowed, did not reach the precision")
+    return imprecise
 
 
 def _strict_code(result: dicesim.Result, notes: terminal.Notes) -> int:

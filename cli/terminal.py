@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -20,6 +20,8 @@ import dicesim
 _QUIET_SECONDS: Final = 0.5
 _REDRAW_SECONDS: Final = 0.1
 _WIDEST: Final = 120
+# What the command line calls otherwise; an expression is no option.
+_OPTIONS: Final = {"rng": "seed", "limits": "limit", "expression": ""}
 
 
 def width() -> int:
@@ -55,6 +57,24 @@ def answer(text: str, *, nl: bool = True) -> None:
             raise typer.Exit(130)
 
 
+@contextmanager
+def only_answers() -> Iterator[None]:
+    """Send what a model prints to stderr, from here and from workers."""
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def say(text: str) -> None:
     """Print lines on stderr; if nobody can hear them, that is no reason to lose the answer."""
     with suppress(OSError):
@@ -66,7 +86,9 @@ def _as_options(error: dicesim.DicesimError) -> str:
     """Call an argument what the command line calls it."""
     text = str(error)
     if isinstance(error, dicesim.ParameterError) and text.startswith(f"{error.parameter}: "):
-        option = "seed" if error.parameter == "rng" else error.parameter.replace("_", "-")
+        option = _OPTIONS.get(error.parameter, error.parameter.replace("_", "-"))
+        if not option:
+            return text
         return f"--{option.lstrip('-')}{text[len(error.parameter) :]}"
     return text
 

@@ -91,8 +91,8 @@ def _check_table(expression: Expression, limits: Limits) -> None:
     )
     if needed > limits.table_bytes:
         raise ExactUnavailable(
-            f"the exact weights would take {needed / 1e6:,.0f} MB, beyond the limit of "
-            f"{limits.table_bytes / 1e6:,.0f} MB; raise it with --limit table_bytes=N or "
+            f"the exact weights would take {needed:,} bytes, beyond the limit of "
+            f"{limits.table_bytes:,}; raise it with --limit table_bytes=N or "
             "Limits(table_bytes=N)"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final, Literal
 
@@ -39,7 +39,7 @@ class Findings:
     aggregation: Aggregation
     workers: int | None
     start_method: StartMethod | None
-    elapsed_seconds: float
+    elapsed_seconds: float = field(compare=False)
     pmf: PMF | None
     exact_unavailable: str = ""
     alpha: float = ALARM

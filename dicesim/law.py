@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import accumulate
 from operator import add, index
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from dicesim.caching import cached_property
 from dicesim.condition import Condition
@@ -16,13 +16,19 @@ from dicesim.errors import ParameterError
 from dicesim.kronecker import pack, slot_width, unpack
 from dicesim.quantiles import quantile
 
-if TYPE_CHECKING:  # an extra
-    pass
-
 # Pairs of outcomes that are combined one by one in about a second, and bytes of whole numbers that
 # are multiplied in that time.
 MAX_PAIRS: Final = 2**22
 _MAX_PACKED: Final = 2**20
+
+
+def _whole(weights: Any) -> dict[int, int]:
+    """Scale fractions to whole numbers; empty where that cannot be done."""
+    try:
+        scale = math.lcm(*(w.denominator for w in weights.values()))
+        return {index(x): int(w * scale) for x, w in weights.items() if w}
+    except (TypeError, AttributeError):  # a float has no denominator
+        return {}
 
 
 class Law(Mapping[int, Fraction]):
@@ -31,14 +37,15 @@ class Law(Mapping[int, Fraction]):
     outcomes: tuple[int, ...]
     weights: tuple[int, ...]
 
-    def __init__(self, weights: Mapping[int, int]) -> None:
+    def __init__(self, weights: Mapping[int, int | Fraction]) -> None:
         try:
-            given = {index(x): index(w) for x, w in weights.items() if w}
-        except TypeError:
-            given = {}
+            given = {index(x): index(w) for x, w in weights.items() if w}  # type: ignore[arg-type]
+        except (TypeError, AttributeError):
+            given = _whole(weights)
         if not given or min(given.values()) < 0:
             raise ParameterError(
-                "weights: write whole numbers, at least one of them positive and none negative",
+                "weights: write outcomes with whole numbers or fractions, as in {0: 1, 1: 3}, at "
+                "least one of them positive and none negative",
                 parameter="weights",
             )
         common = math.gcd(*given.values())

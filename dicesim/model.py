@@ -172,7 +172,9 @@ class Model:
             return self.function
         if self.reference is None:
             raise ParameterError(
-                f"model: {self.name} has neither function nor reference", parameter="model"
+                f"model: {self.name} was a function that no file has, and is gone; hand in the "
+                "function again, or define it with def at the top of a file",
+                parameter="model",
             )
         return load_function(self.reference, self.digest)
 

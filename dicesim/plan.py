@@ -26,6 +26,7 @@ from dicesim.expression import Expression, check_limits
 from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import parse
+from dicesim.pmf import PMF
 from dicesim.precision import Precision
 from dicesim.tally import Tally
 from dicesim.wording import describe, unparse
@@ -324,6 +325,29 @@ def _check_work(price: int, n: int, method: Method, limits: Limits) -> None:
         price * n,
         "the run would roll {} dice",
         "use --method multinomial (method='multinomial'), whose cost does not grow with n, or ",
+    )
+
+
+def refuse_certainty(plan: Plan, pmf: PMF | None) -> None:
+    """Refuse to roll for what is known exactly, and would never vary.
+
+    Raises
+    ------
+    ParameterError
+        The mean or the probability that is asked about is certain.
+    """
+    if plan.until is None or pmf is None:
+        return
+    of = plan.until.of
+    known = pmf.mean if of is None else pmf.probability(str(of))
+    if len(pmf) > 1 and (of is None or 0 < known < 1):
+        return
+    name = "until_ci" if plan.until.standard_error is None else "until_se"
+    subject = "the mean" if of is None else f"P({of})"
+    raise ParameterError(
+        f"{name}: {subject} of {plan.label} is exactly {float(known):g}, and no trial tells more; "
+        "leave out the target",
+        parameter=name,
     )
 
 

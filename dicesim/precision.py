@@ -124,6 +124,33 @@ class Precision:
             excess = max(excess, estimate.margin / self.margin)
         return excess
 
+    def doubt(self, tally: Tally) -> str:
+        """Say why an uncertainty is not trusted, however small it is; empty where it is.
+
+        Parameters
+        ----------
+        tally : Tally
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> rule = Precision(margin=0.1, of=Condition.parse(">= 13"))
+        >>> rule.doubt(Tally.of({7: 1000}))
+        'with 0 that met >= 13 and 1,000 that did not, 30 of each being needed, did not reach it'
+        """
+        seen = self._seen(tally)
+        if self.of is not None and min(seen) < _TIMES:
+            return (
+                f"with {seen[0]:,} that met {self.of} and {seen[1]:,} that did not, {_TIMES} of "
+                "each being needed, did not reach it"
+            )
+        if tally.unique == 1:
+            return "which all came to the same, did not reach it"
+        return ""
+
     def _seen(self, tally: Tally) -> tuple[int, ...]:
         """Tell how many trials there are, or how many met the comparison and how many did not."""
         if self.of is None:

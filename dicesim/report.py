@@ -280,15 +280,18 @@ def _figures(result: Findings) -> list[str]:
         return []
     pmf, probability, law = result.pmf, result.asked, result.law
     line = f"mean {_with_error(result.mean, result.standard_error, ' (one s.e.)')}"
-    line += f", {law} {pmf.mean:.7g}" if pmf else ""
+    line += f", {law} {_as_exactly(pmf.mean, result.standard_error)}" if pmf else ""
     if result.std is not None:
         line += f"; sd {_with_error(result.std, result.standard_error_of_std)}"
-        line += f", {law} {pmf.std:.7g}" if pmf else ""
+        line += f", {law} {_as_exactly(pmf.std, result.standard_error_of_std)}" if pmf else ""
     possible = f" of {len(pmf):,} possible" if pmf else ""
     lines = [line, counted(result.unique, "unique value") + possible]
     if result.of is not None and probability is not None:
         low, high = probability.interval
-        expected = f", {law} {float(pmf.probability(str(result.of))):.6g}" if pmf else ""
+        expected = ""
+        if pmf:
+            share = float(pmf.probability(str(result.of)))
+            expected = f", {law} {_as_exactly(share, probability.standard_error, 6)}"
         value = _with_error(probability.value, probability.standard_error, " (one s.e.)")
         lines.append(f"P({result.of}) = {value}{expected}; 95 % interval {low:.6g} to {high:.6g}")
     return lines + _precision(result)
@@ -298,8 +301,18 @@ def _with_error(value: float, error: float | None, label: str = "") -> str:
     """Write a figure with its standard error, and no more digits than that bears out."""
     if not error:
         return f"{value:.7g}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
+    digits = _decimals(error)
     return f"{value:.{digits}f} ± {error:.{digits}f}{label}"
+
+
+def _as_exactly(value: float, error: float | None, least: int = 7) -> str:
+    """Write the figure of a law with no fewer decimals than the estimate that stands beside it."""
+    whole = len(f"{abs(value):.0f}") if abs(value) >= 1 else 0
+    return f"{value:.{max(least, whole + _decimals(error)) if error else least}g}"
+
+
+def _decimals(error: float) -> int:
+    return max(0, 1 - math.floor(math.log10(error)))
 
 
 def _precision(result: Findings) -> list[str]:
@@ -317,7 +330,8 @@ def _precision(result: Findings) -> list[str]:
     if result.precision_reached:
         return [f"stopped at {target}"]
     if result.complete:
-        return [f"NOT PRECISE: {result.n:,} trials, the most allowed, did not reach {target}"]
+        missed = until.doubt(result.tally) or "did not reach it"
+        return [f"NOT PRECISE: {result.n:,} trials, the most allowed, {missed}: {target}"]
     return [f"rolled for {target}"]
 
 

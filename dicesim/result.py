@@ -17,7 +17,7 @@ from dicesim.drawing import bins, csv_text, fitted, svg_histogram
 from dicesim.findings import Findings
 from dicesim.picture import draw_tally
 from dicesim.pmf_files import pmf_to_hexadecimal
-from dicesim.report import format_run
+from dicesim.report import counted, format_run
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
@@ -248,7 +248,7 @@ class Result(Findings):
             self.pmf,
             ax=ax,
             law=self.law,
-            title=f"{self.plan.label}: {self.n:,} trials, seed {self.seed}",
+            title=f"{self.plan.label}: {counted(self.n, 'trial')}, seed {self.seed}",
             ylabel="share of trials",
         )
 
@@ -257,11 +257,12 @@ class Result(Findings):
 
     def __repr__(self) -> str:
         verdict = self.check.verdict if self.check else "no check"
-        part = "" if self.complete else f" of {self.requested_n:,}"
-        return f"<Result {self.plan.label}: {self.n:,}{part} trials, seed {self.seed}, {verdict}>"
+        whole = counted(self.requested_n, "trial")
+        rolled = counted(self.n, "trial") if self.complete else f"{self.n:,} of {whole}"
+        return f"<Result {self.plan.label}: {rolled}, seed {self.seed}, {verdict}>"
 
     def _repr_html_(self) -> str:
-        title = f"{self.plan.summary}: {self.n:,} trials, seed {self.seed}"
+        title = f"{self.plan.summary}: {counted(self.n, 'trial')}, seed {self.seed}"
         support, n = self.support, max(self.n, 1)
         counts = [self._counts[outcome] for outcome in support]
         weights = counts if self.pmf is None else [self.pmf.weight(x) for x in support]

@@ -35,7 +35,7 @@ from dicesim.guard import refuse_while_importing
 from dicesim.limits import Limits
 from dicesim.model import Model
 from dicesim.notation import as_expression
-from dicesim.plan import Plan, make_plan
+from dicesim.plan import Plan, make_plan, refuse_certainty
 from dicesim.pmf import PMF
 from dicesim.precision import make_precision
 from dicesim.references import Function
@@ -303,6 +303,7 @@ def _draft(plan: Plan, options: RunOptions) -> tuple[Result, Executor]:
     pmf, reason = _exact_or_reason(plan, limits)
     if options.expect is not None:
         pmf = _expected(options.expect, plan, pmf)
+    refuse_certainty(plan, pmf)
     draft = Result(
         plan=plan,
         tally=Tally.of({}),
@@ -362,9 +363,15 @@ def _exact_or_reason(plan: Plan, limits: Limits) -> tuple[PMF | None, str]:
 
 def _expected(expect: PMF, plan: Plan, pmf: PMF | None) -> PMF:
     """Check a law that was handed in."""
-    if not isinstance(expect, PMF) or len(expect) < 2:
+    if isinstance(expect, PMF) and len(expect) < 2:
         raise ParameterError(
-            f"expect: {repr(expect)[:40]} is no law with two possible outcomes; write "
+            f"expect: a law with one outcome, {expect.outcomes[0]}, leaves nothing to check; name "
+            "one that has two or more",
+            parameter="expect",
+        )
+    if not isinstance(expect, PMF):
+        raise ParameterError(
+            f"expect: {repr(expect)[:40]} is no law; write dicesim.exact('2d6'), "
             "dicesim.PMF({outcome: weight, ...}) or dicesim.read_pmf(path)",
             parameter="expect",
         )

@@ -65,7 +65,7 @@ def test_notes_name_the_side(command_line: CommandLine) -> None:
 
 
 BAD = [
-    (("2d6",), "1 rules cannot be compared; write two"),
+    (("2d6",), "1 rule cannot be compared; write two"),
     (("2d", "2d6"), "first expression: found the end"),
     (("2d6", "2d6)"), "second expression: character 4"),
     (("5+1d20>=15", "2d6"), "first expression: character 3"),

@@ -28,7 +28,7 @@ TARGETS: list[dict[str, Any]] = [
 ]
 
 
-def run(expression: str = "2d6", **options: Any) -> dicesim.Result:
+def run(expression: Any = "2d6", **options: Any) -> dicesim.Result:
     """A run of small batches, with a fixed seed."""
     return dicesim.run(expression, **{"rng": 3, "batch_size": BATCH, **options})
 
@@ -105,22 +105,39 @@ def test_thirty_of_each_outcome(of: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "options"),
+    ("options", "reason"),
     [
-        ("7", {"until_se": 1.0}),
-        ("2d6", {"until_se": 1.0, "of": 13}),
-        ("2d6", {"until_ci": 1.0, "of": ">= 2"}),
-        ("2d6", {"until_se": 1e-9}),
+        ({"until_se": 1.0}, "which all came to the same, did not reach it"),
+        ({"until_se": 1.0, "of": 13}, "with 0 that met == 13 and 20,481 that did not, 30 of each"),
+        ({"until_ci": 1.0, "of": ">= 2"}, "with 20,481 that met >= 2 and 0 that did not, 30 of"),
+        ({"until_se": 1e-9, "of": "== 8"}, "did not reach it"),
     ],
 )
-def test_what_is_not_reached_ends_at_the_limit(expression: str, options: dict[str, Any]) -> None:
-    """No variance is no proof of precision; the output says that it was not reached."""
-    result = run(expression, n=5 * BATCH + 1, **options)
+def test_what_is_not_reached_ends_at_the_limit(options: dict[str, Any], reason: str) -> None:
+    """No variance is no proof of precision; the output says that it was not reached, and why."""
+    constant = options.keys() == {"until_se"}
+    result = run(lambda dice: dice.roll("7" if constant else "2d6"), n=5 * BATCH + 1, **options)
     assert result.n == 5 * BATCH + 1
     assert result.complete
     assert not result.precision_reached
     text = " ".join(dicesim.format_run(result).split())
-    assert "NOT PRECISE: 20,481 trials, the most allowed, did not reach" in text
+    assert f"NOT PRECISE: 20,481 trials, the most allowed, {reason}" in text
+
+
+@pytest.mark.parametrize(
+    ("expression", "options", "reason"),
+    [
+        ("7", {"until_se": 1.0}, "until_se: the mean of 7 is exactly 7, and no trial tells more"),
+        ("2d6", {"until_ci": 1.0, "of": 13}, r"until_ci: P\(== 13\) of 2d6 is exactly 0"),
+        ("2d6", {"until_se": 1.0, "of": ">= 2"}, r"until_se: P\(>= 2\) of 2d6 is exactly 1"),
+    ],
+)
+def test_what_is_certain_is_not_rolled_for(
+    expression: str, options: dict[str, Any], reason: str
+) -> None:
+    """It would be rolled a thousand million times, and never come to vary."""
+    with pytest.raises(ParameterError, match=reason):
+        run(expression, **options)
 
 
 def test_intervals_at_the_stop_cover_the_truth() -> None:
