@@ -20,6 +20,8 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 from tests.serving import Server, served, wait_for  # noqa: E402
 
+# A busy machine answers late.
+playwright.expect.set_options(timeout=30_000)
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 pytestmark = pytest.mark.skipif(
     not Path(CHROMIUM).exists(), reason="there is no Chromium: apt-get install chromium"
@@ -136,6 +138,19 @@ def test_a_million_rolls(page: Open, server: Server) -> None:
     again = page(opened.url.removeprefix(server.url))
     playwright.expect(again.locator("#verdict strong")).to_have_text("Consistent")
     assert text(again, "#verdict") == verdict
+
+
+def test_enter_right_after_typing(page: Open, server: Server) -> None:
+    """Rolls what was typed, and keeps it when the odds come in."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    opened.fill("#seed", "1")
+    opened.fill("#expression", "3d6")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#understood")).to_have_text("three d6, sum")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("exactly 10.5")
+    assert len(heights(opened, "#chart .bar")) == 16
+    assert opened.url == f"{server.url}/?e=3d6&n=1000000&seed=1#roll"
 
 
 def test_a_long_run_is_watched_and_stopped(page: Open, server: Server) -> None:

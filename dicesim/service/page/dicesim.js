@@ -303,8 +303,7 @@ class Notation {
     this.odds = null;
     input.addEventListener("input", () => {
       this.mark(null);
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.read(), 120);
+      this.later(120);
     });
     input.addEventListener("scroll", () => { this.mirror.scrollLeft = input.scrollLeft; });
   }
@@ -319,12 +318,27 @@ class Notation {
     return this.read();
   }
 
-  // Ask for the odds; whatever was asked before is of no interest any more.
-  async read() {
+  later(milliseconds) {
     clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.read(), milliseconds);
+  }
+
+  // Until it is known what has been typed so far.
+  settled() {
+    return this.timer ? this.read() : this.reading;
+  }
+
+  // Ask for the odds; whatever was asked before is of no interest any more.
+  read() {
+    clearTimeout(this.timer);
+    this.timer = null;
     this.asked?.abort();
     this.asked = new AbortController();
-    const { signal } = this.asked;
+    this.reading = this.ask(this.asked.signal);
+    return this.reading;
+  }
+
+  async ask(signal) {
     try {
       this.odds = await post("/v1/exact", { expression: this.text || " " }, signal);
       this.say([this.odds.description, ...this.odds.notes].join("; "));
@@ -401,6 +415,7 @@ const rolling = {
       seen === undefined ? "" : `${exact === undefined ? "" : ","} rolled ${percent(seen)}`,
     ].join(""),
   }),
+  text: null,
   counts: null,
   result: null,
 };
@@ -412,7 +427,7 @@ function reading() {
 
 function showOdds(odds) {
   const figures = byId("figures");
-  forget();
+  if (rule.text !== rolling.text) forget();
   // What cannot be read leaves the odds before it in place, paler.
   const stale = !odds && !rule.unknown;
   for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", stale);
@@ -443,6 +458,7 @@ function showOdds(odds) {
 // Leave what was rolled of another rule.
 function forget() {
   rolling.stop?.();
+  rolling.text = null;
   rolling.counts = null;
   rolling.result = null;
   byId("verdict").replaceChildren();
@@ -485,9 +501,10 @@ function number(text) {
 
 async function roll() {
   forget();
-  const box = byId("verdict");
+  const { text } = rule;
   const controller = new AbortController();
   let job = null;
+  rolling.text = text;
   try {
     const seed = byId("seed").value.trim();
     const n = number(byId("n").value);
@@ -497,14 +514,16 @@ async function roll() {
       if (job) fetched(job.links.self, { method: "DELETE" }).catch(() => {});
     };
     byId("stop").onclick = () => job && fetched(job.links.self, { method: "DELETE" }).catch(() => {});
-    job = await post("/v1/simulations", { expression: rule.text, n, seed: seed || null }, controller.signal);
-    if (!seed) byId("seed").dataset.drawn = job.seed;
+    // Rolls are drawn beside the odds of their own rule, not beside those of the rule before.
+    await rule.settled();
+    if (rule.text !== text || byId("go").disabled) return;
+    job = await post("/v1/simulations", { expression: text, n, seed: seed || null }, controller.signal);
     rolling.seed = seed || `${job.seed}`;
     rolling.n = n;
     remember();
     await follow(job.links.events, hear, controller.signal);
   } catch (error) {
-    if (error.name !== "AbortError") showProblem(box, error.problem ?? { detail: error.message });
+    if (error.name !== "AbortError") showProblem(byId("verdict"), error.problem ?? { detail: error.message });
   } finally {
     if (!controller.signal.aborted) {
       rolling.stop = null;
