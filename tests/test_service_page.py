@@ -176,6 +176,26 @@ def test_another_rule_stops_the_run(page: Open, server: Server) -> None:
     idle = 'dicesim_jobs{state="running"} 0.0'
     wait_for(lambda: idle in server.client.get("/metrics").text)
     assert text(opened, "#verdict") == ""
+    playwright.expect(opened.locator("#stop")).to_be_hidden()
+    playwright.expect(opened.locator("#progress")).to_be_hidden()
+    assert opened.url == f"{server.url}/?e=4dF#roll"
+    opened.fill("#n", "1000")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("exactly 0")
+
+
+def test_a_run_is_stopped_by_keys(page: Open) -> None:
+    """Stop takes the place of Roll, and has the focus that Roll had; then back."""
+    opened = page()
+    opened.fill("#expression", "20d6kh3")
+    opened.fill("#n", "500000000")
+    opened.focus("#go")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#running")).to_have_text(re.compile("chi-square"))
+    playwright.expect(opened.locator("#stop")).to_be_focused()
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    playwright.expect(opened.locator("#go")).to_be_focused()
 
 
 def test_two_rules(page: Open) -> None:

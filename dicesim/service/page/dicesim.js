@@ -415,7 +415,11 @@ const rolling = {
       seen === undefined ? "" : `${exact === undefined ? "" : ","} rolled ${percent(seen)}`,
     ].join(""),
   }),
+  busy: false,
+  stop: null,
   text: null,
+  n: null,
+  seed: null,
   counts: null,
   result: null,
 };
@@ -458,9 +462,8 @@ function showOdds(odds) {
 // Leave what was rolled of another rule.
 function forget() {
   rolling.stop?.();
-  rolling.text = null;
-  rolling.counts = null;
-  rolling.result = null;
+  Object.assign(rolling, { stop: null, text: null, n: null, seed: null, counts: null, result: null });
+  busy(false);
   byId("verdict").replaceChildren();
   byId("verdict").className = "verdict";
   byId("running").textContent = "\u00a0";
@@ -511,19 +514,20 @@ async function roll() {
     busy(true);
     rolling.stop = () => {
       controller.abort();
-      if (job) fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+      if (job) cancel(job);
     };
-    byId("stop").onclick = () => job && fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+    byId("stop").onclick = () => (job ? cancel(job) : forget());
     // Rolls are drawn beside the odds of their own rule, not beside those of the rule before.
     await rule.settled();
-    if (rule.text !== text || byId("go").disabled) return;
-    job = await post("/v1/simulations", { expression: text, n, seed: seed || null }, controller.signal);
-    rolling.seed = seed || `${job.seed}`;
-    rolling.n = n;
+    if (controller.signal.aborted || rule.text !== text || byId("go").disabled) return;
+    // Only what has been taken in can be cancelled, so the answer is waited for in any case.
+    job = await post("/v1/simulations", { expression: text, n, seed: seed || null });
+    if (controller.signal.aborted) return void cancel(job);
+    Object.assign(rolling, { n, seed: seed || `${job.seed}` });
     remember();
     await follow(job.links.events, hear, controller.signal);
   } catch (error) {
-    if (error.name !== "AbortError") showProblem(byId("verdict"), error.problem ?? { detail: error.message });
+    if (!controller.signal.aborted) showProblem(byId("verdict"), error.problem ?? { detail: error.message });
   } finally {
     if (!controller.signal.aborted) {
       rolling.stop = null;
@@ -532,10 +536,17 @@ async function roll() {
   }
 }
 
+function cancel(job) {
+  fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+}
+
 function busy(is) {
+  const [shown, hidden] = is ? [byId("stop"), byId("go")] : [byId("go"), byId("stop")];
+  const focused = document.activeElement === hidden;
   rolling.busy = is;
-  byId("stop").hidden = !is;
-  byId("go").hidden = is;
+  shown.hidden = false;
+  hidden.hidden = true;
+  if (focused) shown.focus();
   byId("progress").hidden = !is;
   if (is) byId("progress").value = 0;
 }
@@ -755,7 +766,6 @@ function remember() {
   } else if (view === "roll") {
     told.set("e", rule.text);
     if (reading() !== "exactly") told.set("odds", reading());
-    if (rolling.seed && rolling.counts === null && !rolling.busy) rolling.seed = null;
     if (rolling.seed) {
       told.set("n", rolling.n);
       told.set("seed", rolling.seed);
