@@ -119,6 +119,59 @@ def test_an_error_is_underlined(page: Open) -> None:
     assert opened.get_attribute("#expression", "aria-invalid") is None
 
 
+def troubled(page: Any, path: str, *told: dict[str, Any] | None) -> list[dict[str, Any] | None]:
+    """Answer a question with a problem, or not at all, for as long as the list begins with that."""
+    trouble = list(told)
+
+    def handle(route: Any) -> None:
+        if not trouble:
+            route.continue_()
+        elif trouble[0] is None:
+            route.abort()
+        else:
+            media_type = "application/problem+json"
+            route.fulfill(status=trouble[0]["status"], content_type=media_type, json=trouble[0])
+
+    page.route(f"**{path}", handle)
+    return trouble
+
+
+def test_a_rule_without_quick_odds_is_rolled(page: Open) -> None:
+    """It is no error that the odds would take too long."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    slow = {"type": "/problems#too-slow", "status": 503, "detail": "it took more than 5 s"}
+    troubled(opened, "/v1/exact", slow)
+    opened.fill("#expression", "3d6")
+    playwright.expect(opened.locator("#understood")).to_contain_text("no exact odds")
+    assert opened.get_attribute("#expression", "aria-invalid") is None
+    assert text(opened, "#figures") == ""
+    opened.fill("#n", "100000")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("Mean 10.")
+    assert len(heights(opened, "#chart .bar")) == 16
+
+
+def test_odds_are_asked_for_again(page: Open) -> None:
+    """Where the service was busy or away; what is rolled meanwhile stays."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    busy = {"type": "/problems#busy", "status": 429, "detail": "too many ask at once"}
+    trouble = troubled(opened, "/v1/exact", busy)
+    opened.fill("#expression", "3d6")
+    playwright.expect(opened.locator("#understood")).to_contain_text("The service is busy")
+    playwright.expect(opened.locator("#go")).to_be_enabled()
+    assert opened.get_attribute("#expression", "aria-invalid") is None
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("Mean 10.")
+    trouble[:] = [None]
+    playwright.expect(opened.locator("#understood")).to_contain_text("cannot be reached")
+    trouble.clear()
+    playwright.expect(opened.locator("#understood")).to_have_text("three d6, sum")
+    assert text(opened, "#figures").startswith("mean 10.5")
+    assert "Mean 10." in text(opened, "#verdict")
+
+
 def test_a_million_rolls(page: Open, server: Server) -> None:
     """Columns rise to what was rolled, a verdict is read out, and the link replays it all."""
     opened = page()

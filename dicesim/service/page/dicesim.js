@@ -27,9 +27,14 @@ function element(name, attributes = {}, ...children) {
 class ApiProblem extends Error {
   constructor(problem) {
     super(problem.detail ?? "The service gave no answer that this page can read.");
-    this.problem = problem;
+    this.problem = { ...problem, detail: this.message };
   }
 }
+
+const kindOf = (problem) => problem.type?.split("#")[1];
+
+// What may well be answered when it is asked again: the service is full, closing, or away.
+const passing = (problem) => !problem.status || ["busy", "closing"].includes(kindOf(problem));
 
 const headers = () => {
   const token = sessionStorage.getItem("token");
@@ -301,8 +306,11 @@ class Notation {
     this.changed = changed;
     this.mirror = input.parentElement.querySelector(".mirror");
     this.odds = null;
+    this.wrong = false;
+    this.tries = 0;
     input.addEventListener("input", () => {
       this.mark(null);
+      this.tries = 0;
       this.later(120);
     });
     input.addEventListener("scroll", () => { this.mirror.scrollLeft = input.scrollLeft; });
@@ -343,6 +351,8 @@ class Notation {
       this.odds = await post("/v1/exact", { expression: this.text || " " }, signal);
       this.say([this.odds.description, ...this.odds.notes].join("; "));
       this.mark(null);
+      this.wrong = false;
+      this.tries = 0;
     } catch (error) {
       if (error.name === "AbortError") return;
       this.odds = null;
@@ -352,25 +362,30 @@ class Notation {
   }
 
   say(text, wrong = false) {
-    this.said.textContent = text;
+    // What is set anew is read out anew.
+    if (this.said.textContent !== text) this.said.textContent = text;
     this.said.classList.toggle("wrong", wrong);
     if (wrong) this.input.setAttribute("aria-invalid", "true");
     else this.input.removeAttribute("aria-invalid");
   }
 
+  // Only what the rule itself is to blame for makes it wrong; without odds it can still be rolled.
   refuse(problem) {
-    if (problem.type?.endsWith("#exact-unavailable")) {
+    const kind = kindOf(problem);
+    this.wrong = kind === "notation" || kind === "limit";
+    this.mark(this.wrong ? problem : null);
+    if (kind === "exact-unavailable" || kind === "too-slow") {
       this.say(`${problem.description ?? this.text} (no exact odds: they would take too long; it can be rolled)`);
-      this.mark(null);
-      this.unknown = true;
-      return;
+    } else if (passing(problem)) {
+      this.say(`${problem.status ? "The service is busy" : "The service cannot be reached"}; the odds are asked for again in a moment.`);
+      this.later(1000 * 2 ** Math.min(this.tries, 3));
+      this.tries += 1;
+    } else {
+      this.say(problem.detail, this.wrong);
     }
-    this.say(problem.detail, true);
-    this.mark(problem);
   }
 
   mark(problem) {
-    this.unknown = false;
     this.mirror.replaceChildren();
     if (problem?.position === undefined) return;
     const characters = [...this.text];
@@ -433,18 +448,9 @@ function showOdds(odds) {
   const figures = byId("figures");
   if (rule.text !== rolling.text) forget();
   // What cannot be read leaves the odds before it in place, paler.
-  const stale = !odds && !rule.unknown;
-  for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", stale);
-  if (!odds) {
-    if (rule.unknown) {
-      figures.replaceChildren();
-      rolling.chart.clear();
-    }
-    byId("odds").replaceChildren();
-    byId("go").disabled = !rule.unknown;
-    return;
-  }
-  byId("go").disabled = false;
+  for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", rule.wrong);
+  byId("go").disabled = rule.wrong;
+  if (!odds) return showNoOdds();
   const quantile = Object.fromEntries(odds.quantiles.map(({ q, outcome }) => [q, outcome]));
   const rows = [
     ["mean", four.format(odds.mean)],
@@ -457,6 +463,14 @@ function showOdds(odds) {
     element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   redraw();
   remember();
+}
+
+function showNoOdds() {
+  byId("odds").replaceChildren();
+  if (rule.wrong) return;
+  byId("figures").replaceChildren();
+  rolling.chart.clear();
+  redraw();
 }
 
 // Leave what was rolled of another rule.
@@ -519,7 +533,7 @@ async function roll() {
     byId("stop").onclick = () => (job ? cancel(job) : forget());
     // Rolls are drawn beside the odds of their own rule, not beside those of the rule before.
     await rule.settled();
-    if (controller.signal.aborted || rule.text !== text || byId("go").disabled) return;
+    if (controller.signal.aborted || rule.text !== text || rule.wrong) return;
     // Only what has been taken in can be cancelled, so the answer is waited for in any case.
     job = await post("/v1/simulations", { expression: text, n, seed: seed || null });
     if (controller.signal.aborted) return void cancel(job);
@@ -806,7 +820,7 @@ async function begin() {
   if (seed && /^\d{1,78}$/.test(seed)) byId("seed").value = seed;
   showView();
   await rule.read();
-  if (currentView() === "roll" && n && seed && !byId("go").disabled) roll();
+  if (currentView() === "roll" && n && seed && !rule.wrong && byId("unlock").hidden) roll();
 }
 
 byId("unlock").addEventListener("submit", (event) => {
