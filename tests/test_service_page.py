@@ -280,6 +280,58 @@ def test_my_dice_pasted(page: Open) -> None:
     playwright.expect(opened.locator("#checked")).to_contain_text("Roll 3, “six”")
 
 
+def test_the_address_holds_all_views(page: Open, server: Server) -> None:
+    """From one view to another and back nothing is lost, not even when the page is loaded anew."""
+    opened = page()
+    opened.fill("#expression", "2d6")
+    opened.fill("#n", "1000")
+    opened.fill("#seed", "1")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    verdict = text(opened, "#verdict")
+    opened.click("nav [href='#compare']")
+    opened.fill("#a", "3d6")
+    opened.click("#compare .primary")
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+    assert opened.url == f"{server.url}/?e=2d6&n=1000&seed=1&a=3d6&b=1d12#compare"
+    opened.reload()
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+    assert opened.input_value("#a") == "3d6"
+    opened.click("nav [href='#roll']")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    assert text(opened, "#verdict") == verdict
+    assert opened.url == f"{server.url}/?e=2d6&n=1000&seed=1&a=3d6&b=1d12#roll"
+
+
+def test_the_address_holds_pasted_rolls(page: Open, server: Server) -> None:
+    """And the law that they were held against; but rolls without end it does not hold."""
+    opened = page("/#check")
+    opened.fill("#data", "1, 2, 3, 4\n8 7 6 5")
+    opened.fill("#against", "1d8")
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked")).to_contain_text("8 rolls held against 1d8")
+    address = f"{server.url}/?against=1d8&data=1+2+3+4+8+7+6+5&layout=rolls#check"
+    assert opened.url == address
+    opened.reload()
+    playwright.expect(opened.locator("#checked")).to_contain_text("8 rolls held against 1d8")
+    assert opened.input_value("#data") == "1 2 3 4 8 7 6 5"
+    opened.fill("#data", "1 2 3 " * 1000)
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked")).to_contain_text("3,000 rolls")
+    assert opened.url == f"{server.url}/?against=1d8#check"
+
+
+def test_a_link_is_of_one_view(page: Open, server: Server) -> None:
+    """Who shares a rule does not share their rolls."""
+    wanted = ["clipboard-read", "clipboard-write"]
+    opened = page("/?e=2d6&against=1d8&data=1+2+3#roll", permissions=wanted)
+    playwright.expect(opened.locator("#understood")).to_have_text("two d6, sum")
+    opened.click("#copy")
+    playwright.expect(opened.locator("#copy")).to_have_text("Copied")
+    copied = opened.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{server.url}/?e=2d6#roll"
+
+
 def test_my_dice_from_a_file(page: Open, tmp_path: Path) -> None:
     """A table of counts is seen to be one."""
     file = tmp_path / "rolls.csv"

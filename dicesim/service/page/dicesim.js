@@ -22,6 +22,12 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const VIEWS = ["roll", "compare", "check"];
+let view = "roll";
+
+// Views that have something to ask for as soon as they are looked at.
+const due = new Set(["compare"]);
+
 // ---- The API
 
 class ApiProblem extends Error {
@@ -450,6 +456,7 @@ function showOdds(odds) {
   // What cannot be read leaves the odds before it in place, paler.
   for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", rule.wrong);
   byId("go").disabled = rule.wrong;
+  remember();
   if (!odds) return showNoOdds();
   const quantile = Object.fromEntries(odds.quantiles.map(({ q, outcome }) => [q, outcome]));
   const rows = [
@@ -462,7 +469,6 @@ function showOdds(odds) {
   figures.replaceChildren(...rows.map(([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   redraw();
-  remember();
 }
 
 function showNoOdds() {
@@ -476,6 +482,7 @@ function showNoOdds() {
 // Leave what was rolled of another rule.
 function forget() {
   rolling.stop?.();
+  due.delete("roll");
   Object.assign(rolling, { stop: null, text: null, n: null, seed: null, counts: null, result: null });
   busy(false);
   byId("verdict").replaceChildren();
@@ -637,7 +644,7 @@ byId("copy").addEventListener("click", async () => {
   remember();
   const button = byId("copy");
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(location.origin + addressOf([view]));
     button.textContent = "Copied";
   } catch {
     button.textContent = "The address line above has it";
@@ -651,7 +658,7 @@ const comparing = new Chart(byId("compare-chart"), byId("compare-readout"), {
   idle: HELP,
   row: (label, _reading, _exact, seen, second) => `${label}: A ${percent(seen)}, B ${percent(second)}`,
 });
-const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => {}));
+const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => remember()));
 
 async function compare() {
   const box = byId("compared");
@@ -714,13 +721,14 @@ const checking = new Chart(byId("check-chart"), byId("check-readout"), {
   idle: HELP,
   row: (label, _reading, exact, seen) => `${label}: came ${percent(seen)}, expected ${percent(exact)}`,
 });
-const law = new Notation(byId("against"), byId("understood-against"), () => {});
+const law = new Notation(byId("against"), byId("understood-against"), () => remember());
+
+const layout = () => document.querySelector("input[name=layout]:checked").value;
 
 function recorded() {
   const text = byId("data").value;
-  const layout = document.querySelector("input[name=layout]:checked").value;
-  if (layout === "columns") return { data: text };
-  if (layout === "counts") return { data: text.replaceAll(/[ \t]*[:=x×][ \t]*/g, ","), counts: true };
+  if (layout() === "columns") return { data: text };
+  if (layout() === "counts") return { data: text.replaceAll(/[ \t]*[:=x×][ \t]*/g, ","), counts: true };
   const words = text.split(/[\s,;|]+/).filter(Boolean);
   const odd = words.findIndex((word) => !/^[-+]?\d{1,15}$/.test(word));
   if (odd >= 0) {
@@ -743,6 +751,7 @@ async function check() {
       exact: rows.map((row) => row.expected),
       seen: rows.map((row) => row.observed),
     });
+    remember();
     fill(byId("tests"), "What was tested; the alarm level holds for all tests together", ["test", "statistic", "p", "p, adjusted"],
       told.tests.map((test) => [test.columns.length > 1 || told.columns.length > 1 ? `${test.test} (${test.columns.join(", ")})` : test.test,
         test.statistic?.toPrecision(4) ?? "–", small(test.p_value), small(test.holm_p)]));
@@ -765,69 +774,99 @@ byId("file").addEventListener("change", async (event) => {
   byId("data").value = text;
   const lines = text.trim().split("\n");
   const cells = lines[Math.min(1, lines.length - 1)].split(/[\s,;]+/).filter(Boolean).length;
-  const layout = /count/i.test(lines[0]) ? "counts" : cells > 1 && lines.length > 1 ? "columns" : "rolls";
-  document.querySelector(`input[name=layout][value=${layout}]`).checked = true;
+  const seen = /count/i.test(lines[0]) ? "counts" : cells > 1 && lines.length > 1 ? "columns" : "rolls";
+  choose("layout", seen);
 });
 
-// ---- The address holds the view
+// ---- The address holds the views
+
+const LONGEST_DATA = 1500;
+
+// What it takes to show a view again.
+const needed = {
+  roll: () => ({
+    e: rule.text,
+    ...(reading() === "exactly" ? {} : { odds: reading() }),
+    ...(rolling.seed ? { n: rolling.n, seed: rolling.seed } : {}),
+  }),
+  compare: () => ({ a: sides[0].text, b: sides[1].text }),
+  check: () => ({ against: law.text, ...pasted() }),
+};
+const untouched = Object.fromEntries(VIEWS.map((name) => [name, JSON.stringify(needed[name]())]));
+
+function pasted() {
+  const text = byId("data").value.trim();
+  const data = layout() === "rolls" ? text.replaceAll(/[\s,;|]+/g, " ") : text;
+  return data && data.length <= LONGEST_DATA ? { data, layout: layout() } : {};
+}
+
+function addressOf(names) {
+  const told = new URLSearchParams(Object.assign({}, ...names.map((name) => needed[name]())));
+  return `${location.pathname}?${told}#${view}`;
+}
 
 function remember() {
-  const view = currentView();
-  const told = new URLSearchParams();
-  if (view === "compare") {
-    told.set("a", sides[0].text);
-    told.set("b", sides[1].text);
-  } else if (view === "roll") {
-    told.set("e", rule.text);
-    if (reading() !== "exactly") told.set("odds", reading());
-    if (rolling.seed) {
-      told.set("n", rolling.n);
-      told.set("seed", rolling.seed);
-    }
-  }
-  const query = told.toString();
-  history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}#${view}`);
+  const touched = (name) => JSON.stringify(needed[name]()) !== untouched[name];
+  history.replaceState(null, "", addressOf(VIEWS.filter((name) => name === view || touched(name))));
 }
 
-function currentView() {
-  const name = location.hash.slice(1);
-  return ["roll", "compare", "check"].includes(name) ? name : "roll";
+function choose(name, value) {
+  for (const input of document.querySelectorAll(`input[name=${name}]`)) if (input.value === value) input.checked = true;
 }
+
+function restore() {
+  const told = new URLSearchParams(location.search);
+  for (const [name, id] of Object.entries({ e: "expression", a: "a", b: "b", against: "against", data: "data" })) {
+    if (told.has(name)) byId(id).value = told.get(name);
+  }
+  choose("reading", told.get("odds"));
+  choose("layout", told.get("layout"));
+  if (told.get("data")) due.add("check");
+  const n = /^\d{1,11}$/.exec(told.get("n"))?.[0];
+  const seed = /^\d{1,78}$/.exec(told.get("seed"))?.[0];
+  if (n) byId("n").value = whole.format(n);
+  if (seed) byId("seed").value = seed;
+  if (!n || !seed) return;
+  due.add("roll");
+  Object.assign(rolling, { text: rule.text, n, seed });
+}
+
+const begin = {
+  roll,
+  compare() {
+    for (const side of sides) side.read();
+    compare();
+  },
+  check,
+};
 
 function showView() {
-  const view = currentView();
-  for (const name of ["roll", "compare", "check"]) byId(`view-${name}`).hidden = name !== view;
+  const name = location.hash.slice(1);
+  view = VIEWS.includes(name) ? name : "roll";
+  for (const one of VIEWS) byId(`view-${one}`).hidden = one !== view;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${byId(`title-${view}`).textContent} – dicesim`;
-  if (view === "compare" && !byId("compared").firstChild) {
-    sides.forEach((side) => side.read());
-    compare();
-  } else if (view === "check" && !law.odds) law.read();
-  else if (view === "roll" && rolling.chart.data) rolling.chart.draw();
-}
-
-async function begin() {
-  const told = new URLSearchParams(location.search);
-  if (told.has("a")) byId("a").value = told.get("a");
-  if (told.has("b")) byId("b").value = told.get("b");
-  if (told.has("e")) byId("expression").value = told.get("e");
-  const [n, seed, odds] = ["n", "seed", "odds"].map((name) => told.get(name));
-  if (odds in READINGS) document.querySelector(`input[name=reading][value=${odds}]`).checked = true;
-  if (n && /^\d{1,11}$/.test(n)) byId("n").value = whole.format(n);
-  if (seed && /^\d{1,78}$/.test(seed)) byId("seed").value = seed;
-  showView();
-  await rule.read();
-  if (currentView() === "roll" && n && seed && !rule.wrong && byId("unlock").hidden) roll();
+  remember();
+  if (view === "check" && !law.odds) law.read();
+  if (view === "roll" && rolling.chart.data) rolling.chart.draw();
+  if (due.delete(view)) begin[view]();
 }
 
 byId("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("token", byId("token").value);
   byId("unlock").hidden = true;
-  begin();
+  start();
 });
 window.addEventListener("hashchange", showView);
-begin();
+
+function start() {
+  rule.read();
+  showView();
+}
+
+restore();
+start();
