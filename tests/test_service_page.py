@@ -366,6 +366,19 @@ def test_keys_alone(page: Open) -> None:
     playwright.expect(opened.locator("#verdict strong")).to_be_visible()
 
 
+def test_the_skip_link_stays_in_the_view(page: Open, server: Server) -> None:
+    """It leads past the navigation, and nowhere else."""
+    opened = page("/?a=3d6&b=1d12#compare")
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+    opened.focus(".skip")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("main")).to_be_focused()
+    opened.wait_for_url(f"{server.url}/?a=3d6&b=1d12#compare")
+    assert opened.is_visible("#compared")
+    opened.keyboard.press("Tab")
+    playwright.expect(opened.locator("#a")).to_be_focused()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("view", "shown"),

@@ -841,8 +841,9 @@ const begin = {
 };
 
 function showView() {
+  // Other hashes, as that of the skip link, are places on the page.
   const name = location.hash.slice(1);
-  view = VIEWS.includes(name) ? name : "roll";
+  if (VIEWS.includes(name)) view = name;
   for (const one of VIEWS) byId(`view-${one}`).hidden = one !== view;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
