@@ -206,6 +206,26 @@ def test_enter_right_after_typing(page: Open, server: Server) -> None:
     assert opened.url == f"{server.url}/?e=3d6&n=1000000&seed=1#roll"
 
 
+@pytest.mark.parametrize("number", ["10.000", "10,5", "1.000.000", "10.5", "ten", ""])
+def test_numbers_that_can_be_misread_are_refused(page: Open, number: str) -> None:
+    """Where a point parts thousands, 10.000 is no ten."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    opened.fill("#n", number)
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("Write ten thousand as 10,000")
+    playwright.expect(opened.locator("#go")).to_be_visible()
+
+
+@pytest.mark.parametrize("number", ["10,000", "1e4", "1.0E4", "10 000", "10'000", "10_000"])
+def test_numbers_are_written_in_many_ways(page: Open, number: str) -> None:
+    """All of these are ten thousand."""
+    opened = page()
+    opened.fill("#n", number)
+    opened.click("#go")
+    playwright.expect(opened.locator("#running")).to_contain_text("10,000 rolls in")
+
+
 def test_a_long_run_is_watched_and_stopped(page: Open, server: Server) -> None:
     """Counts, rate and chi-square go on; Stop keeps what was rolled."""
     opened = page("/?e=20d6kh3&n=500000000&seed=1")

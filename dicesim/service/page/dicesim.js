@@ -516,11 +516,20 @@ function showTable(odds, counts, n) {
   fill(byId("odds"), cut, n ? [...head, "rolled", "share", "z"] : head, table);
 }
 
+// Half of the world writes a point where the other half writes a comma, so only 1.5e6 has a point that is clear.
+const GROUPED = /^\d+((,\d{2,3})*,\d{3})?$/;
+const POWER = /^\d{1,15}(\.\d{1,9})?e\d{1,2}$/i;
+
 function number(text) {
-  const digits = text.replaceAll(/[\s,_'’]/g, "");
-  const read = /^\d{1,15}(\.\d{1,9})?(e\d{1,2})?$/i.test(digits) ? Number(digits) : NaN;
+  const digits = text.trim().replaceAll(/[\s_'’]/g, ",");
+  const read = POWER.test(digits) ? Number(digits)
+    : GROUPED.test(digits) ? Number(digits.replaceAll(",", "")) : NaN;
   if (Number.isSafeInteger(read)) return read;
-  throw new ApiProblem({ title: "The number of rolls cannot be read", detail: "Write it as 1,000,000 or 1e6." });
+  const unclear = /^\d+([.,]\d+)+$/.test(digits);
+  throw new ApiProblem({
+    title: unclear ? `The number of rolls, ${text.trim()}, is not clear` : "The number of rolls cannot be read",
+    detail: "Write ten thousand as 10,000 or 10000 or 1e4.",
+  });
 }
 
 async function roll() {
