@@ -434,14 +434,38 @@ def test_every_control_has_a_name(page: Open) -> None:
 
 
 def test_a_token_is_asked_for(browser: Any, tmp_path: Path) -> None:
-    """The page is open, the API is not; the token is typed once."""
+    """The page is open, the API is not; the token is typed once, without a search for where."""
     with served(tmp_path / "data", token="correct-horse") as server:
         context = browser.new_context()
         opened = context.new_page()
         opened.goto(server.url)
-        opened.fill("#token", "correct-horse")
+        playwright.expect(opened.locator("#token")).to_be_focused()
+        opened.keyboard.type("correct-horse")
         opened.keyboard.press("Enter")
         playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+        playwright.expect(opened.locator("#unlock")).to_be_hidden()
         opened.click("#go")
         playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+        context.close()
+
+
+def test_a_token_that_is_none(browser: Any, tmp_path: Path) -> None:
+    """What cannot be a token is not kept, a wrong one is told, and the right one opens the view."""
+    with served(tmp_path / "data", token="correct-horse") as server:
+        context = browser.new_context()
+        opened = context.new_page()
+        opened.goto(f"{server.url}/#compare")
+        playwright.expect(opened.locator("#compared")).to_contain_text("A token is needed")
+        refused = opened.locator("#refused")
+        for token, why in [("пароль", "plain letters"), ("wrong", "That was not its token")]:
+            opened.fill("#token", token)
+            opened.keyboard.press("Enter")
+            playwright.expect(refused).to_contain_text(why)
+            playwright.expect(opened.locator("#token")).to_be_focused()
+        assert refused.get_attribute("role") == "alert"
+        opened.reload()
+        opened.fill("#token", "correct-horse")
+        opened.keyboard.press("Enter")
+        playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
+        playwright.expect(opened.locator("#unlock")).to_be_hidden()
         context.close()

@@ -48,14 +48,15 @@ const headers = () => {
 };
 
 async function fetched(path, options = {}) {
+  const known = headers();
   let answer;
   try {
-    answer = await fetch(path, { ...options, headers: { ...headers(), ...options.headers } });
+    answer = await fetch(path, { ...options, headers: { ...known, ...options.headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiProblem({ detail: "The service cannot be reached; is it still running?" });
   }
-  if (answer.status === 401) byId("unlock").hidden = false;
+  if (answer.status === 401) lock("Authorization" in known ? "That was not its token." : "");
   if (!answer.ok) throw new ApiProblem(await answer.json().catch(() => ({})));
   return answer;
 }
@@ -865,11 +866,38 @@ function showView() {
   if (due.delete(view)) begin[view]();
 }
 
+// ---- The token
+
+function lock(why) {
+  const form = byId("unlock");
+  if (!form.hidden) return;
+  form.hidden = false;
+  byId("refused").textContent = why;
+  byId("token").focus();
+}
+
+// What was refused for want of a token is asked for again.
+function unlock() {
+  byId("unlock").hidden = true;
+  byId("token").value = "";
+  for (const name of VIEWS) {
+    const box = document.querySelector(`#view-${name} .verdict.problem`);
+    if (box) due.add(name);
+    box?.replaceChildren();
+  }
+  byId("main").focus();
+  start();
+}
+
 byId("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("token", byId("token").value);
-  byId("unlock").hidden = true;
-  start();
+  const token = byId("token").value.trim();
+  // Nothing else can be sent in a header, nor be the token of a service.
+  const sendable = /^[!-~]+$/.test(token);
+  byId("refused").textContent = sendable ? "" : "A token has plain letters, digits and signs only, and no space.";
+  if (!sendable) return;
+  sessionStorage.setItem("token", token);
+  unlock();
 });
 window.addEventListener("hashchange", showView);
 
