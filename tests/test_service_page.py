@@ -18,7 +18,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("httpx")
 playwright = pytest.importorskip("playwright.sync_api")
 
-from tests.serving import Server, served, wait_for  # noqa: E402
+from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
 # A busy machine answers late.
 playwright.expect.set_options(timeout=30_000)
@@ -150,6 +150,9 @@ def test_a_rule_without_quick_odds_is_rolled(page: Open) -> None:
     opened.click("#go")
     playwright.expect(opened.locator("#verdict")).to_contain_text("Mean 10.")
     assert len(heights(opened, "#chart .bar")) == 16
+    opened.click("summary")
+    assert text(opened, "#odds thead") == "outcome rolled share"
+    assert opened.is_hidden("#view-roll .keys .exact")
 
 
 def test_odds_are_asked_for_again(page: Open) -> None:
@@ -257,6 +260,15 @@ def test_another_rule_stops_the_run(page: Open, server: Server) -> None:
     playwright.expect(opened.locator("#verdict")).to_contain_text("exactly 0")
 
 
+def test_a_run_that_waits_says_so(page: Open, server: Server) -> None:
+    """While the service rolls something else."""
+    other = server.post(**LONG)
+    opened = page("/?e=2d6&n=1000&seed=1")
+    playwright.expect(opened.locator("#running")).to_contain_text("Waiting for the first rolls")
+    server.client.delete(other["links"]["self"])
+    playwright.expect(opened.locator("#running")).to_contain_text("1,000 rolls in")
+
+
 def test_a_run_is_stopped_by_keys(page: Open) -> None:
     """Stop takes the place of Roll, and has the focus that Roll had; then back."""
     opened = page()
@@ -294,7 +306,7 @@ def test_my_dice_pasted(page: Open) -> None:
     playwright.expect(opened.locator("#checked strong")).to_have_text(verdict.verdict.capitalize())
     opened.fill("#data", "1 2 7")
     opened.click("#check .primary")
-    playwright.expect(opened.locator("#checked")).to_contain_text("roll 3: 7 cannot come up")
+    playwright.expect(opened.locator("#checked")).to_contain_text("Roll 3: 7 cannot come up")
     opened.fill("#data", "1 2 six")
     opened.click("#check .primary")
     playwright.expect(opened.locator("#checked")).to_contain_text("Roll 3, “six”")

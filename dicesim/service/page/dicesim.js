@@ -237,6 +237,7 @@ class Chart {
         class: "tick", x: EDGE.left + i * step + Math.max(0, gap / 2 - 2), y: EDGE.top + plot - 1.5,
         width: Math.max(1, step - gap + Math.min(4, gap)), height: 3, rx: 1,
       })) : [];
+    this.box.classList.toggle("inexact", !exact);
     const widest = Math.max(...short.map((text) => text.length)) * 7.5 + 10;
     const every = Math.max(1, Math.ceil(widest / step));
     const marks = short.map((text, i) => i % every === 0
@@ -388,7 +389,7 @@ class Notation {
       this.later(1000 * 2 ** Math.min(this.tries, 3));
       this.tries += 1;
     } else {
-      this.say(problem.detail, this.wrong);
+      this.say(capital(problem.detail), this.wrong);
     }
   }
 
@@ -405,8 +406,7 @@ class Notation {
 
 function showProblem(box, problem) {
   box.className = "verdict problem";
-  const line = problem.line ? ` (line or roll ${problem.line})` : "";
-  box.replaceChildren(element("p", {}, element("strong", {}, problem.title ?? "That did not work"), line), element("p", {}, problem.detail));
+  box.replaceChildren(element("p", {}, element("strong", {}, problem.title ?? "That did not work")), element("p", {}, capital(problem.detail)));
 }
 
 function showVerdict(box, word, explanation, small) {
@@ -508,13 +508,22 @@ const LONGEST_TABLE = 1000;
 function showTable(odds, counts, n) {
   const z = new Map(rolling.result?.outcomes.map((row) => [row.outcome, row.z]));
   const rows = odds?.outcomes ?? [...counts?.keys() ?? []].sort((x, y) => x - y).map((outcome) => ({ outcome }));
-  const head = ["outcome", "exactly", "fraction", "at least", "at most"];
+  const exact = (row) => [
+    percent(row.probability), row.exact && row.exact.length < 24 ? row.exact : "–", percent(row.at_least), percent(row.at_most),
+  ];
+  const rolled = ({ outcome }) => {
+    const count = counts.get(outcome) ?? 0;
+    return [whole.format(count), percent(count / n), ...(odds ? [z.get(outcome)?.toFixed(2) ?? "–"] : [])];
+  };
   const table = rows.slice(0, LONGEST_TABLE).map((row) => [
-    `${row.outcome}`, percent(row.probability), row.exact && row.exact.length < 24 ? row.exact : "–", percent(row.at_least), percent(row.at_most),
-    ...(n ? [whole.format(counts.get(row.outcome) ?? 0), percent((counts.get(row.outcome) ?? 0) / n), z.get(row.outcome)?.toFixed(2) ?? "–"] : []),
+    `${row.outcome}`, ...(odds ? exact(row) : []), ...(n ? rolled(row) : []),
   ]);
+  const head = [
+    "outcome", ...(odds ? ["exactly", "fraction", "at least", "at most"] : []),
+    ...(n ? ["rolled", "share"] : []), ...(n && odds ? ["z"] : []),
+  ];
   const cut = rows.length > LONGEST_TABLE ? `The first ${LONGEST_TABLE} of ${rows.length} outcomes` : "";
-  fill(byId("odds"), cut, n ? [...head, "rolled", "share", "z"] : head, table);
+  fill(byId("odds"), cut, head, table);
 }
 
 // Half of the world writes a point where the other half writes a comma, so only 1.5e6 has a point that is clear.
@@ -586,7 +595,10 @@ function hear(event, told) {
   if (event === "problem") return showProblem(byId("verdict"), told);
   if (event === "result") return showResult(told);
   byId("progress").value = told.n / told.requested_n;
-  if (!told.n) return undefined;
+  if (!told.n) {
+    byId("running").textContent = "Waiting for the first rolls …";
+    return undefined;
+  }
   rolling.counts = new Map(told.outcomes.map((outcome, i) => [outcome, told.counts[i]]));
   const chi = told.chi_square;
   byId("running").textContent = [
@@ -637,7 +649,11 @@ function showResult(result) {
 }
 
 function sentence(text) {
-  return `${text.startsWith("p ") ? "p" : text[0].toUpperCase()}${text.slice(1)}.`;
+  return `${capital(text)}.`;
+}
+
+function capital(text) {
+  return text.startsWith("p ") ? text : text[0].toUpperCase() + text.slice(1);
 }
 
 byId("roll").addEventListener("submit", (event) => {
@@ -712,12 +728,16 @@ function showShares(told) {
     element("span", {}, `B wins ${percent(told.less.value)}`)));
 }
 
-function showSides(told) {
-  const side = (name, { expression, mean, std, least, greatest, quantiles }) => {
-    const at = Object.fromEntries(quantiles.map(({ q, outcome }) => [q, outcome]));
-    return [`${name}: ${expression}`, four.format(mean.value), std === null ? "–" : four.format(std), whole.format(at[0.5]), range(at[0.05], at[0.95]), range(least, greatest)];
-  };
-  fill(byId("sides"), "", ["rule", "mean", "sd", "median", "nine in ten", "all"], [side("A", told.a), side("B", told.b)]);
+function showSides({ a, b }) {
+  const row = (name, say) => [name, say(a), say(b)];
+  const at = ({ quantiles }, q) => quantiles.find((quantile) => quantile.q === q).outcome;
+  fill(byId("sides"), "", ["", `A: ${a.expression}`, `B: ${b.expression}`], [
+    row("mean", ({ mean }) => four.format(mean.value)),
+    row("standard deviation", ({ std }) => (std === null ? "–" : four.format(std))),
+    row("median", (side) => whole.format(at(side, 0.5))),
+    row("nine in ten", (side) => range(at(side, 0.05), at(side, 0.95))),
+    row("all", ({ least, greatest }) => range(least, greatest)),
+  ]);
 }
 
 byId("compare").addEventListener("submit", (event) => {
