@@ -296,6 +296,21 @@ def test_two_rules(page: Open) -> None:
     assert opened.get_attribute("#b", "aria-invalid") == "true"
 
 
+def test_an_older_comparison_comes_too_late(page: Open) -> None:
+    """Only the newest question is answered, however long the one before takes."""
+    opened = page("/#compare")
+    playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
+    held: list[Any] = []
+    opened.route("**/v1/compare", lambda route: held.append(route), times=1)
+    opened.fill("#a", "4d6")
+    with opened.expect_request("**/v1/compare"):
+        opened.click("#compare .primary")
+    opened.fill("#a", "3d6")
+    with opened.expect_event("requestfailed", lambda request: request.url.endswith("/v1/compare")):
+        opened.click("#compare .primary")
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+
+
 def test_my_dice_pasted(page: Open) -> None:
     """Rolls in any layout have a verdict; what is no roll is named."""
     opened = page("/#check")

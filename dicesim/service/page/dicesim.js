@@ -71,6 +71,15 @@ async function post(path, body, signal) {
   return answer.json();
 }
 
+// For questions of which only the newest is of interest.
+class Asker {
+  post(path, body) {
+    this.asked?.abort();
+    this.asked = new AbortController();
+    return post(path, body, this.asked.signal);
+  }
+}
+
 // Follow a simulation; a stream that breaks off is taken up where it was.
 async function follow(path, tell, signal) {
   let last = null;
@@ -313,6 +322,7 @@ class Notation {
     this.said = said;
     this.changed = changed;
     this.mirror = input.parentElement.querySelector(".mirror");
+    this.asker = new Asker();
     this.odds = null;
     this.wrong = false;
     this.tries = 0;
@@ -348,15 +358,13 @@ class Notation {
   read() {
     clearTimeout(this.timer);
     this.timer = null;
-    this.asked?.abort();
-    this.asked = new AbortController();
-    this.reading = this.ask(this.asked.signal);
+    this.reading = this.ask();
     return this.reading;
   }
 
-  async ask(signal) {
+  async ask() {
     try {
-      this.odds = await post("/v1/exact", { expression: this.text || " " }, signal);
+      this.odds = await this.asker.post("/v1/exact", { expression: this.text || " " });
       this.say([this.odds.description, ...this.odds.notes].join("; "));
       this.mark(null);
       this.wrong = false;
@@ -653,7 +661,7 @@ function sentence(text) {
 }
 
 function capital(text) {
-  return text.startsWith("p ") ? text : text[0].toUpperCase() + text.slice(1);
+  return text.startsWith("p ") ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 byId("roll").addEventListener("submit", (event) => {
@@ -686,10 +694,12 @@ const comparing = new Chart(byId("compare-chart"), byId("compare-readout"), {
 });
 const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => remember()));
 
+const comparer = new Asker();
+
 async function compare() {
   const box = byId("compared");
   try {
-    const told = await post("/v1/compare", { a: sides[0].text || " ", b: sides[1].text || " ", seed: 1 });
+    const told = await comparer.post("/v1/compare", { a: sides[0].text || " ", b: sides[1].text || " ", seed: 1 });
     box.className = "verdict";
     box.replaceChildren(element("p", { class: "big" }, sentence(told.summary)));
     if (!told.is_exact) box.append(element("p", {}, "What has no exact odds was rolled 100,000 times."));
@@ -704,6 +714,7 @@ async function compare() {
     });
     remember();
   } catch (error) {
+    if (error.name === "AbortError") return;
     byId("shares").replaceChildren();
     byId("sides").replaceChildren();
     comparing.clear();
@@ -767,11 +778,13 @@ function recorded() {
   return { data: words.map(Number) };
 }
 
+const checker = new Asker();
+
 async function check() {
   const box = byId("checked");
   byId("tests").replaceChildren();
   try {
-    const told = await post("/v1/check", { ...recorded(), against: law.text || " " });
+    const told = await checker.post("/v1/check", { ...recorded(), against: law.text || " " });
     const rolls = `${whole.format(told.n)} ${told.n === 1 ? "roll" : "rolls"} held against ${told.against} (${told.description}).`;
     showVerdict(box, told.verdict, sentence(told.explanation), [rolls, ...told.notes.map(sentence)]);
     const rows = told.outcomes ?? told.columns[0]?.outcomes ?? [];
@@ -786,6 +799,7 @@ async function check() {
       told.tests.map((test) => [test.columns.length > 1 || told.columns.length > 1 ? `${test.test} (${test.columns.join(", ")})` : test.test,
         test.statistic?.toPrecision(4) ?? "–", small(test.p_value), small(test.holm_p)]));
   } catch (error) {
+    if (error.name === "AbortError") return;
     checking.clear();
     const problem = error.problem ?? { detail: error.message };
     if (problem.position !== undefined) law.refuse(problem);
