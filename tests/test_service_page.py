@@ -18,8 +18,10 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("httpx")
 playwright = pytest.importorskip("playwright.sync_api")
 
-from tests.serving import Server, served, wait_for  # noqa: E402
+from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
+# A busy machine answers late.
+playwright.expect.set_options(timeout=30_000)
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 pytestmark = pytest.mark.skipif(
     not Path(CHROMIUM).exists(), reason="there is no Chromium: apt-get install chromium"
@@ -117,6 +119,62 @@ def test_an_error_is_underlined(page: Open) -> None:
     assert opened.get_attribute("#expression", "aria-invalid") is None
 
 
+def troubled(page: Any, path: str, *told: dict[str, Any] | None) -> list[dict[str, Any] | None]:
+    """Answer a question with a problem, or not at all, for as long as the list begins with that."""
+    trouble = list(told)
+
+    def handle(route: Any) -> None:
+        if not trouble:
+            route.continue_()
+        elif trouble[0] is None:
+            route.abort()
+        else:
+            media_type = "application/problem+json"
+            route.fulfill(status=trouble[0]["status"], content_type=media_type, json=trouble[0])
+
+    page.route(f"**{path}", handle)
+    return trouble
+
+
+def test_a_rule_without_quick_odds_is_rolled(page: Open) -> None:
+    """It is no error that the odds would take too long."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    slow = {"type": "/problems#too-slow", "status": 503, "detail": "it took more than 5 s"}
+    troubled(opened, "/v1/exact", slow)
+    opened.fill("#expression", "3d6")
+    playwright.expect(opened.locator("#understood")).to_contain_text("no exact odds")
+    assert opened.get_attribute("#expression", "aria-invalid") is None
+    assert text(opened, "#figures") == ""
+    opened.fill("#n", "100000")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("Mean 10.")
+    assert len(heights(opened, "#chart .bar")) == 16
+    opened.click("summary")
+    assert text(opened, "#odds thead") == "outcome rolled share"
+    assert opened.is_hidden("#view-roll .keys .exact")
+
+
+def test_odds_are_asked_for_again(page: Open) -> None:
+    """Where the service was busy or away; what is rolled meanwhile stays."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    busy = {"type": "/problems#busy", "status": 429, "detail": "too many ask at once"}
+    trouble = troubled(opened, "/v1/exact", busy)
+    opened.fill("#expression", "3d6")
+    playwright.expect(opened.locator("#understood")).to_contain_text("The service is busy")
+    playwright.expect(opened.locator("#go")).to_be_enabled()
+    assert opened.get_attribute("#expression", "aria-invalid") is None
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("Mean 10.")
+    trouble[:] = [None]
+    playwright.expect(opened.locator("#understood")).to_contain_text("cannot be reached")
+    trouble.clear()
+    playwright.expect(opened.locator("#understood")).to_have_text("three d6, sum")
+    assert text(opened, "#figures").startswith("mean 10.5")
+    assert "Mean 10." in text(opened, "#verdict")
+
+
 def test_a_million_rolls(page: Open, server: Server) -> None:
     """Columns rise to what was rolled, a verdict is read out, and the link replays it all."""
     opened = page()
@@ -136,6 +194,39 @@ def test_a_million_rolls(page: Open, server: Server) -> None:
     again = page(opened.url.removeprefix(server.url))
     playwright.expect(again.locator("#verdict strong")).to_have_text("Consistent")
     assert text(again, "#verdict") == verdict
+
+
+def test_enter_right_after_typing(page: Open, server: Server) -> None:
+    """Rolls what was typed, and keeps it when the odds come in."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    opened.fill("#seed", "1")
+    opened.fill("#expression", "3d6")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#understood")).to_have_text("three d6, sum")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("exactly 10.5")
+    assert len(heights(opened, "#chart .bar")) == 16
+    assert opened.url == f"{server.url}/?e=3d6&n=1000000&seed=1#roll"
+
+
+@pytest.mark.parametrize("number", ["10.000", "10,5", "1.000.000", "10.5", "ten", ""])
+def test_numbers_that_can_be_misread_are_refused(page: Open, number: str) -> None:
+    """Where a point parts thousands, 10.000 is no ten."""
+    opened = page()
+    playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+    opened.fill("#n", number)
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("Write ten thousand as 10,000")
+    playwright.expect(opened.locator("#go")).to_be_visible()
+
+
+@pytest.mark.parametrize("number", ["10,000", "1e4", "1.0E4", "10 000", "10'000", "10_000"])
+def test_numbers_are_written_in_many_ways(page: Open, number: str) -> None:
+    """All of these are ten thousand."""
+    opened = page()
+    opened.fill("#n", number)
+    opened.click("#go")
+    playwright.expect(opened.locator("#running")).to_contain_text("10,000 rolls in")
 
 
 def test_a_long_run_is_watched_and_stopped(page: Open, server: Server) -> None:
@@ -161,6 +252,35 @@ def test_another_rule_stops_the_run(page: Open, server: Server) -> None:
     idle = 'dicesim_jobs{state="running"} 0.0'
     wait_for(lambda: idle in server.client.get("/metrics").text)
     assert text(opened, "#verdict") == ""
+    playwright.expect(opened.locator("#stop")).to_be_hidden()
+    playwright.expect(opened.locator("#progress")).to_be_hidden()
+    assert opened.url == f"{server.url}/?e=4dF#roll"
+    opened.fill("#n", "1000")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict")).to_contain_text("exactly 0")
+
+
+def test_a_run_that_waits_says_so(page: Open, server: Server) -> None:
+    """While the service rolls something else."""
+    other = server.post(**LONG)
+    opened = page("/?e=2d6&n=1000&seed=1")
+    playwright.expect(opened.locator("#running")).to_contain_text("Waiting for the first rolls")
+    server.client.delete(other["links"]["self"])
+    playwright.expect(opened.locator("#running")).to_contain_text("1,000 rolls in")
+
+
+def test_a_run_is_stopped_by_keys(page: Open) -> None:
+    """Stop takes the place of Roll, and has the focus that Roll had; then back."""
+    opened = page()
+    opened.fill("#expression", "20d6kh3")
+    opened.fill("#n", "500000000")
+    opened.focus("#go")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#running")).to_have_text(re.compile("chi-square"))
+    playwright.expect(opened.locator("#stop")).to_be_focused()
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    playwright.expect(opened.locator("#go")).to_be_focused()
 
 
 def test_two_rules(page: Open) -> None:
@@ -176,6 +296,21 @@ def test_two_rules(page: Open) -> None:
     assert opened.get_attribute("#b", "aria-invalid") == "true"
 
 
+def test_an_older_comparison_comes_too_late(page: Open) -> None:
+    """Only the newest question is answered, however long the one before takes."""
+    opened = page("/#compare")
+    playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
+    held: list[Any] = []
+    opened.route("**/v1/compare", lambda route: held.append(route), times=1)
+    opened.fill("#a", "4d6")
+    with opened.expect_request("**/v1/compare"):
+        opened.click("#compare .primary")
+    opened.fill("#a", "3d6")
+    with opened.expect_event("requestfailed", lambda request: request.url.endswith("/v1/compare")):
+        opened.click("#compare .primary")
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+
+
 def test_my_dice_pasted(page: Open) -> None:
     """Rolls in any layout have a verdict; what is no roll is named."""
     opened = page("/#check")
@@ -186,10 +321,62 @@ def test_my_dice_pasted(page: Open) -> None:
     playwright.expect(opened.locator("#checked strong")).to_have_text(verdict.verdict.capitalize())
     opened.fill("#data", "1 2 7")
     opened.click("#check .primary")
-    playwright.expect(opened.locator("#checked")).to_contain_text("roll 3: 7 cannot come up")
+    playwright.expect(opened.locator("#checked")).to_contain_text("Roll 3: 7 cannot come up")
     opened.fill("#data", "1 2 six")
     opened.click("#check .primary")
     playwright.expect(opened.locator("#checked")).to_contain_text("Roll 3, “six”")
+
+
+def test_the_address_holds_all_views(page: Open, server: Server) -> None:
+    """From one view to another and back nothing is lost, not even when the page is loaded anew."""
+    opened = page()
+    opened.fill("#expression", "2d6")
+    opened.fill("#n", "1000")
+    opened.fill("#seed", "1")
+    opened.click("#go")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    verdict = text(opened, "#verdict")
+    opened.click("nav [href='#compare']")
+    opened.fill("#a", "3d6")
+    opened.click("#compare .primary")
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+    assert opened.url == f"{server.url}/?e=2d6&n=1000&seed=1&a=3d6&b=1d12#compare"
+    opened.reload()
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+    assert opened.input_value("#a") == "3d6"
+    opened.click("nav [href='#roll']")
+    playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+    assert text(opened, "#verdict") == verdict
+    assert opened.url == f"{server.url}/?e=2d6&n=1000&seed=1&a=3d6&b=1d12#roll"
+
+
+def test_the_address_holds_pasted_rolls(page: Open, server: Server) -> None:
+    """And the law that they were held against; but rolls without end it does not hold."""
+    opened = page("/#check")
+    opened.fill("#data", "1, 2, 3, 4\n8 7 6 5")
+    opened.fill("#against", "1d8")
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked")).to_contain_text("8 rolls held against 1d8")
+    address = f"{server.url}/?against=1d8&data=1+2+3+4+8+7+6+5&layout=rolls#check"
+    assert opened.url == address
+    opened.reload()
+    playwright.expect(opened.locator("#checked")).to_contain_text("8 rolls held against 1d8")
+    assert opened.input_value("#data") == "1 2 3 4 8 7 6 5"
+    opened.fill("#data", "1 2 3 " * 1000)
+    opened.click("#check .primary")
+    playwright.expect(opened.locator("#checked")).to_contain_text("3,000 rolls")
+    assert opened.url == f"{server.url}/?against=1d8#check"
+
+
+def test_a_link_is_of_one_view(page: Open, server: Server) -> None:
+    """Who shares a rule does not share their rolls."""
+    wanted = ["clipboard-read", "clipboard-write"]
+    opened = page("/?e=2d6&against=1d8&data=1+2+3#roll", permissions=wanted)
+    playwright.expect(opened.locator("#understood")).to_have_text("two d6, sum")
+    opened.click("#copy")
+    playwright.expect(opened.locator("#copy")).to_have_text("Copied")
+    copied = opened.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{server.url}/?e=2d6#roll"
 
 
 def test_my_dice_from_a_file(page: Open, tmp_path: Path) -> None:
@@ -224,6 +411,19 @@ def test_keys_alone(page: Open) -> None:
     opened.focus("#n")
     opened.keyboard.press("Enter")
     playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+
+
+def test_the_skip_link_stays_in_the_view(page: Open, server: Server) -> None:
+    """It leads past the navigation, and nowhere else."""
+    opened = page("/?a=3d6&b=1d12#compare")
+    playwright.expect(opened.locator("#compared")).to_contain_text("by 4;")
+    opened.focus(".skip")
+    opened.keyboard.press("Enter")
+    playwright.expect(opened.locator("main")).to_be_focused()
+    opened.wait_for_url(f"{server.url}/?a=3d6&b=1d12#compare")
+    assert opened.is_visible("#compared")
+    opened.keyboard.press("Tab")
+    playwright.expect(opened.locator("#a")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -261,14 +461,38 @@ def test_every_control_has_a_name(page: Open) -> None:
 
 
 def test_a_token_is_asked_for(browser: Any, tmp_path: Path) -> None:
-    """The page is open, the API is not; the token is typed once."""
+    """The page is open, the API is not; the token is typed once, without a search for where."""
     with served(tmp_path / "data", token="correct-horse") as server:
         context = browser.new_context()
         opened = context.new_page()
         opened.goto(server.url)
-        opened.fill("#token", "correct-horse")
+        playwright.expect(opened.locator("#token")).to_be_focused()
+        opened.keyboard.type("correct-horse")
         opened.keyboard.press("Enter")
         playwright.expect(opened.locator("#understood")).to_contain_text("four d6")
+        playwright.expect(opened.locator("#unlock")).to_be_hidden()
         opened.click("#go")
         playwright.expect(opened.locator("#verdict strong")).to_be_visible()
+        context.close()
+
+
+def test_a_token_that_is_none(browser: Any, tmp_path: Path) -> None:
+    """What cannot be a token is not kept, a wrong one is told, and the right one opens the view."""
+    with served(tmp_path / "data", token="correct-horse") as server:
+        context = browser.new_context()
+        opened = context.new_page()
+        opened.goto(f"{server.url}/#compare")
+        playwright.expect(opened.locator("#compared")).to_contain_text("A token is needed")
+        refused = opened.locator("#refused")
+        for token, why in [("пароль", "plain letters"), ("wrong", "That was not its token")]:
+            opened.fill("#token", token)
+            opened.keyboard.press("Enter")
+            playwright.expect(refused).to_contain_text(why)
+            playwright.expect(opened.locator("#token")).to_be_focused()
+        assert refused.get_attribute("role") == "alert"
+        opened.reload()
+        opened.fill("#token", "correct-horse")
+        opened.keyboard.press("Enter")
+        playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
+        playwright.expect(opened.locator("#unlock")).to_be_hidden()
         context.close()

@@ -22,14 +22,25 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const VIEWS = ["roll", "compare", "check"];
+let view = "roll";
+
+// Views that have something to ask for as soon as they are looked at.
+const due = new Set(["compare"]);
+
 // ---- The API
 
 class ApiProblem extends Error {
   constructor(problem) {
     super(problem.detail ?? "The service gave no answer that this page can read.");
-    this.problem = problem;
+    this.problem = { ...problem, detail: this.message };
   }
 }
+
+const kindOf = (problem) => problem.type?.split("#")[1];
+
+// What may well be answered when it is asked again: the service is full, closing, or away.
+const passing = (problem) => !problem.status || ["busy", "closing"].includes(kindOf(problem));
 
 const headers = () => {
   const token = sessionStorage.getItem("token");
@@ -37,14 +48,15 @@ const headers = () => {
 };
 
 async function fetched(path, options = {}) {
+  const known = headers();
   let answer;
   try {
-    answer = await fetch(path, { ...options, headers: { ...headers(), ...options.headers } });
+    answer = await fetch(path, { ...options, headers: { ...known, ...options.headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiProblem({ detail: "The service cannot be reached; is it still running?" });
   }
-  if (answer.status === 401) byId("unlock").hidden = false;
+  if (answer.status === 401) lock("Authorization" in known ? "That was not its token." : "");
   if (!answer.ok) throw new ApiProblem(await answer.json().catch(() => ({})));
   return answer;
 }
@@ -57,6 +69,15 @@ async function post(path, body, signal) {
     signal,
   });
   return answer.json();
+}
+
+// For questions of which only the newest is of interest.
+class Asker {
+  post(path, body) {
+    this.asked?.abort();
+    this.asked = new AbortController();
+    return post(path, body, this.asked.signal);
+  }
 }
 
 // Follow a simulation; a stream that breaks off is taken up where it was.
@@ -225,6 +246,7 @@ class Chart {
         class: "tick", x: EDGE.left + i * step + Math.max(0, gap / 2 - 2), y: EDGE.top + plot - 1.5,
         width: Math.max(1, step - gap + Math.min(4, gap)), height: 3, rx: 1,
       })) : [];
+    this.box.classList.toggle("inexact", !exact);
     const widest = Math.max(...short.map((text) => text.length)) * 7.5 + 10;
     const every = Math.max(1, Math.ceil(widest / step));
     const marks = short.map((text, i) => i % every === 0
@@ -300,11 +322,14 @@ class Notation {
     this.said = said;
     this.changed = changed;
     this.mirror = input.parentElement.querySelector(".mirror");
+    this.asker = new Asker();
     this.odds = null;
+    this.wrong = false;
+    this.tries = 0;
     input.addEventListener("input", () => {
       this.mark(null);
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.read(), 120);
+      this.tries = 0;
+      this.later(120);
     });
     input.addEventListener("scroll", () => { this.mirror.scrollLeft = input.scrollLeft; });
   }
@@ -319,16 +344,31 @@ class Notation {
     return this.read();
   }
 
-  // Ask for the odds; whatever was asked before is of no interest any more.
-  async read() {
+  later(milliseconds) {
     clearTimeout(this.timer);
-    this.asked?.abort();
-    this.asked = new AbortController();
-    const { signal } = this.asked;
+    this.timer = setTimeout(() => this.read(), milliseconds);
+  }
+
+  // Until it is known what has been typed so far.
+  settled() {
+    return this.timer ? this.read() : this.reading;
+  }
+
+  // Ask for the odds; whatever was asked before is of no interest any more.
+  read() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.reading = this.ask();
+    return this.reading;
+  }
+
+  async ask() {
     try {
-      this.odds = await post("/v1/exact", { expression: this.text || " " }, signal);
+      this.odds = await this.asker.post("/v1/exact", { expression: this.text || " " });
       this.say([this.odds.description, ...this.odds.notes].join("; "));
       this.mark(null);
+      this.wrong = false;
+      this.tries = 0;
     } catch (error) {
       if (error.name === "AbortError") return;
       this.odds = null;
@@ -338,25 +378,30 @@ class Notation {
   }
 
   say(text, wrong = false) {
-    this.said.textContent = text;
+    // What is set anew is read out anew.
+    if (this.said.textContent !== text) this.said.textContent = text;
     this.said.classList.toggle("wrong", wrong);
     if (wrong) this.input.setAttribute("aria-invalid", "true");
     else this.input.removeAttribute("aria-invalid");
   }
 
+  // Only what the rule itself is to blame for makes it wrong; without odds it can still be rolled.
   refuse(problem) {
-    if (problem.type?.endsWith("#exact-unavailable")) {
+    const kind = kindOf(problem);
+    this.wrong = kind === "notation" || kind === "limit";
+    this.mark(this.wrong ? problem : null);
+    if (kind === "exact-unavailable" || kind === "too-slow") {
       this.say(`${problem.description ?? this.text} (no exact odds: they would take too long; it can be rolled)`);
-      this.mark(null);
-      this.unknown = true;
-      return;
+    } else if (passing(problem)) {
+      this.say(`${problem.status ? "The service is busy" : "The service cannot be reached"}; the odds are asked for again in a moment.`);
+      this.later(1000 * 2 ** Math.min(this.tries, 3));
+      this.tries += 1;
+    } else {
+      this.say(capital(problem.detail), this.wrong);
     }
-    this.say(problem.detail, true);
-    this.mark(problem);
   }
 
   mark(problem) {
-    this.unknown = false;
     this.mirror.replaceChildren();
     if (problem?.position === undefined) return;
     const characters = [...this.text];
@@ -369,8 +414,7 @@ class Notation {
 
 function showProblem(box, problem) {
   box.className = "verdict problem";
-  const line = problem.line ? ` (line or roll ${problem.line})` : "";
-  box.replaceChildren(element("p", {}, element("strong", {}, problem.title ?? "That did not work"), line), element("p", {}, problem.detail));
+  box.replaceChildren(element("p", {}, element("strong", {}, problem.title ?? "That did not work")), element("p", {}, capital(problem.detail)));
 }
 
 function showVerdict(box, word, explanation, small) {
@@ -401,6 +445,11 @@ const rolling = {
       seen === undefined ? "" : `${exact === undefined ? "" : ","} rolled ${percent(seen)}`,
     ].join(""),
   }),
+  busy: false,
+  stop: null,
+  text: null,
+  n: null,
+  seed: null,
   counts: null,
   result: null,
 };
@@ -412,20 +461,12 @@ function reading() {
 
 function showOdds(odds) {
   const figures = byId("figures");
-  forget();
+  if (rule.text !== rolling.text) forget();
   // What cannot be read leaves the odds before it in place, paler.
-  const stale = !odds && !rule.unknown;
-  for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", stale);
-  if (!odds) {
-    if (rule.unknown) {
-      figures.replaceChildren();
-      rolling.chart.clear();
-    }
-    byId("odds").replaceChildren();
-    byId("go").disabled = !rule.unknown;
-    return;
-  }
-  byId("go").disabled = false;
+  for (const id of ["figures", "chart"]) byId(id).classList.toggle("stale", rule.wrong);
+  byId("go").disabled = rule.wrong;
+  remember();
+  if (!odds) return showNoOdds();
   const quantile = Object.fromEntries(odds.quantiles.map(({ q, outcome }) => [q, outcome]));
   const rows = [
     ["mean", four.format(odds.mean)],
@@ -437,14 +478,22 @@ function showOdds(odds) {
   figures.replaceChildren(...rows.map(([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   redraw();
-  remember();
+}
+
+function showNoOdds() {
+  byId("odds").replaceChildren();
+  if (rule.wrong) return;
+  byId("figures").replaceChildren();
+  rolling.chart.clear();
+  redraw();
 }
 
 // Leave what was rolled of another rule.
 function forget() {
   rolling.stop?.();
-  rolling.counts = null;
-  rolling.result = null;
+  due.delete("roll");
+  Object.assign(rolling, { stop: null, text: null, n: null, seed: null, counts: null, result: null });
+  busy(false);
   byId("verdict").replaceChildren();
   byId("verdict").className = "verdict";
   byId("running").textContent = "\u00a0";
@@ -467,44 +516,66 @@ const LONGEST_TABLE = 1000;
 function showTable(odds, counts, n) {
   const z = new Map(rolling.result?.outcomes.map((row) => [row.outcome, row.z]));
   const rows = odds?.outcomes ?? [...counts?.keys() ?? []].sort((x, y) => x - y).map((outcome) => ({ outcome }));
-  const head = ["outcome", "exactly", "fraction", "at least", "at most"];
+  const exact = (row) => [
+    percent(row.probability), row.exact && row.exact.length < 24 ? row.exact : "–", percent(row.at_least), percent(row.at_most),
+  ];
+  const rolled = ({ outcome }) => {
+    const count = counts.get(outcome) ?? 0;
+    return [whole.format(count), percent(count / n), ...(odds ? [z.get(outcome)?.toFixed(2) ?? "–"] : [])];
+  };
   const table = rows.slice(0, LONGEST_TABLE).map((row) => [
-    `${row.outcome}`, percent(row.probability), row.exact && row.exact.length < 24 ? row.exact : "–", percent(row.at_least), percent(row.at_most),
-    ...(n ? [whole.format(counts.get(row.outcome) ?? 0), percent((counts.get(row.outcome) ?? 0) / n), z.get(row.outcome)?.toFixed(2) ?? "–"] : []),
+    `${row.outcome}`, ...(odds ? exact(row) : []), ...(n ? rolled(row) : []),
   ]);
+  const head = [
+    "outcome", ...(odds ? ["exactly", "fraction", "at least", "at most"] : []),
+    ...(n ? ["rolled", "share"] : []), ...(n && odds ? ["z"] : []),
+  ];
   const cut = rows.length > LONGEST_TABLE ? `The first ${LONGEST_TABLE} of ${rows.length} outcomes` : "";
-  fill(byId("odds"), cut, n ? [...head, "rolled", "share", "z"] : head, table);
+  fill(byId("odds"), cut, head, table);
 }
 
+// Half of the world writes a point where the other half writes a comma, so only 1.5e6 has a point that is clear.
+const GROUPED = /^\d+((,\d{2,3})*,\d{3})?$/;
+const POWER = /^\d{1,15}(\.\d{1,9})?e\d{1,2}$/i;
+
 function number(text) {
-  const digits = text.replaceAll(/[\s,_'’]/g, "");
-  const read = /^\d{1,15}(\.\d{1,9})?(e\d{1,2})?$/i.test(digits) ? Number(digits) : NaN;
+  const digits = text.trim().replaceAll(/[\s_'’]/g, ",");
+  const read = POWER.test(digits) ? Number(digits)
+    : GROUPED.test(digits) ? Number(digits.replaceAll(",", "")) : NaN;
   if (Number.isSafeInteger(read)) return read;
-  throw new ApiProblem({ title: "The number of rolls cannot be read", detail: "Write it as 1,000,000 or 1e6." });
+  const unclear = /^\d+([.,]\d+)+$/.test(digits);
+  throw new ApiProblem({
+    title: unclear ? `The number of rolls, ${text.trim()}, is not clear` : "The number of rolls cannot be read",
+    detail: "Write ten thousand as 10,000 or 10000 or 1e4.",
+  });
 }
 
 async function roll() {
   forget();
-  const box = byId("verdict");
+  const { text } = rule;
   const controller = new AbortController();
   let job = null;
+  rolling.text = text;
   try {
     const seed = byId("seed").value.trim();
     const n = number(byId("n").value);
     busy(true);
     rolling.stop = () => {
       controller.abort();
-      if (job) fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+      if (job) cancel(job);
     };
-    byId("stop").onclick = () => job && fetched(job.links.self, { method: "DELETE" }).catch(() => {});
-    job = await post("/v1/simulations", { expression: rule.text, n, seed: seed || null }, controller.signal);
-    if (!seed) byId("seed").dataset.drawn = job.seed;
-    rolling.seed = seed || `${job.seed}`;
-    rolling.n = n;
+    byId("stop").onclick = () => (job ? cancel(job) : forget());
+    // Rolls are drawn beside the odds of their own rule, not beside those of the rule before.
+    await rule.settled();
+    if (controller.signal.aborted || rule.text !== text || rule.wrong) return;
+    // Only what has been taken in can be cancelled, so the answer is waited for in any case.
+    job = await post("/v1/simulations", { expression: text, n, seed: seed || null });
+    if (controller.signal.aborted) return void cancel(job);
+    Object.assign(rolling, { n, seed: seed || `${job.seed}` });
     remember();
     await follow(job.links.events, hear, controller.signal);
   } catch (error) {
-    if (error.name !== "AbortError") showProblem(box, error.problem ?? { detail: error.message });
+    if (!controller.signal.aborted) showProblem(byId("verdict"), error.problem ?? { detail: error.message });
   } finally {
     if (!controller.signal.aborted) {
       rolling.stop = null;
@@ -513,10 +584,17 @@ async function roll() {
   }
 }
 
+function cancel(job) {
+  fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+}
+
 function busy(is) {
+  const [shown, hidden] = is ? [byId("stop"), byId("go")] : [byId("go"), byId("stop")];
+  const focused = document.activeElement === hidden;
   rolling.busy = is;
-  byId("stop").hidden = !is;
-  byId("go").hidden = is;
+  shown.hidden = false;
+  hidden.hidden = true;
+  if (focused) shown.focus();
   byId("progress").hidden = !is;
   if (is) byId("progress").value = 0;
 }
@@ -525,7 +603,10 @@ function hear(event, told) {
   if (event === "problem") return showProblem(byId("verdict"), told);
   if (event === "result") return showResult(told);
   byId("progress").value = told.n / told.requested_n;
-  if (!told.n) return undefined;
+  if (!told.n) {
+    byId("running").textContent = "Waiting for the first rolls …";
+    return undefined;
+  }
   rolling.counts = new Map(told.outcomes.map((outcome, i) => [outcome, told.counts[i]]));
   const chi = told.chi_square;
   byId("running").textContent = [
@@ -576,7 +657,11 @@ function showResult(result) {
 }
 
 function sentence(text) {
-  return `${text.startsWith("p ") ? "p" : text[0].toUpperCase()}${text.slice(1)}.`;
+  return `${capital(text)}.`;
+}
+
+function capital(text) {
+  return text.startsWith("p ") ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 byId("roll").addEventListener("submit", (event) => {
@@ -593,7 +678,7 @@ byId("copy").addEventListener("click", async () => {
   remember();
   const button = byId("copy");
   try {
-    await navigator.clipboard.writeText(location.href);
+    await navigator.clipboard.writeText(location.origin + addressOf([view]));
     button.textContent = "Copied";
   } catch {
     button.textContent = "The address line above has it";
@@ -607,12 +692,14 @@ const comparing = new Chart(byId("compare-chart"), byId("compare-readout"), {
   idle: HELP,
   row: (label, _reading, _exact, seen, second) => `${label}: A ${percent(seen)}, B ${percent(second)}`,
 });
-const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => {}));
+const sides = ["a", "b"].map((id) => new Notation(byId(id), byId(`understood-${id}`), () => remember()));
+
+const comparer = new Asker();
 
 async function compare() {
   const box = byId("compared");
   try {
-    const told = await post("/v1/compare", { a: sides[0].text || " ", b: sides[1].text || " ", seed: 1 });
+    const told = await comparer.post("/v1/compare", { a: sides[0].text || " ", b: sides[1].text || " ", seed: 1 });
     box.className = "verdict";
     box.replaceChildren(element("p", { class: "big" }, sentence(told.summary)));
     if (!told.is_exact) box.append(element("p", {}, "What has no exact odds was rolled 100,000 times."));
@@ -627,6 +714,7 @@ async function compare() {
     });
     remember();
   } catch (error) {
+    if (error.name === "AbortError") return;
     byId("shares").replaceChildren();
     byId("sides").replaceChildren();
     comparing.clear();
@@ -651,12 +739,16 @@ function showShares(told) {
     element("span", {}, `B wins ${percent(told.less.value)}`)));
 }
 
-function showSides(told) {
-  const side = (name, { expression, mean, std, least, greatest, quantiles }) => {
-    const at = Object.fromEntries(quantiles.map(({ q, outcome }) => [q, outcome]));
-    return [`${name}: ${expression}`, four.format(mean.value), std === null ? "–" : four.format(std), whole.format(at[0.5]), range(at[0.05], at[0.95]), range(least, greatest)];
-  };
-  fill(byId("sides"), "", ["rule", "mean", "sd", "median", "nine in ten", "all"], [side("A", told.a), side("B", told.b)]);
+function showSides({ a, b }) {
+  const row = (name, say) => [name, say(a), say(b)];
+  const at = ({ quantiles }, q) => quantiles.find((quantile) => quantile.q === q).outcome;
+  fill(byId("sides"), "", ["", `A: ${a.expression}`, `B: ${b.expression}`], [
+    row("mean", ({ mean }) => four.format(mean.value)),
+    row("standard deviation", ({ std }) => (std === null ? "–" : four.format(std))),
+    row("median", (side) => whole.format(at(side, 0.5))),
+    row("nine in ten", (side) => range(at(side, 0.05), at(side, 0.95))),
+    row("all", ({ least, greatest }) => range(least, greatest)),
+  ]);
 }
 
 byId("compare").addEventListener("submit", (event) => {
@@ -670,13 +762,14 @@ const checking = new Chart(byId("check-chart"), byId("check-readout"), {
   idle: HELP,
   row: (label, _reading, exact, seen) => `${label}: came ${percent(seen)}, expected ${percent(exact)}`,
 });
-const law = new Notation(byId("against"), byId("understood-against"), () => {});
+const law = new Notation(byId("against"), byId("understood-against"), () => remember());
+
+const layout = () => document.querySelector("input[name=layout]:checked").value;
 
 function recorded() {
   const text = byId("data").value;
-  const layout = document.querySelector("input[name=layout]:checked").value;
-  if (layout === "columns") return { data: text };
-  if (layout === "counts") return { data: text.replaceAll(/[ \t]*[:=x×][ \t]*/g, ","), counts: true };
+  if (layout() === "columns") return { data: text };
+  if (layout() === "counts") return { data: text.replaceAll(/[ \t]*[:=x×][ \t]*/g, ","), counts: true };
   const words = text.split(/[\s,;|]+/).filter(Boolean);
   const odd = words.findIndex((word) => !/^[-+]?\d{1,15}$/.test(word));
   if (odd >= 0) {
@@ -685,11 +778,13 @@ function recorded() {
   return { data: words.map(Number) };
 }
 
+const checker = new Asker();
+
 async function check() {
   const box = byId("checked");
   byId("tests").replaceChildren();
   try {
-    const told = await post("/v1/check", { ...recorded(), against: law.text || " " });
+    const told = await checker.post("/v1/check", { ...recorded(), against: law.text || " " });
     const rolls = `${whole.format(told.n)} ${told.n === 1 ? "roll" : "rolls"} held against ${told.against} (${told.description}).`;
     showVerdict(box, told.verdict, sentence(told.explanation), [rolls, ...told.notes.map(sentence)]);
     const rows = told.outcomes ?? told.columns[0]?.outcomes ?? [];
@@ -699,10 +794,12 @@ async function check() {
       exact: rows.map((row) => row.expected),
       seen: rows.map((row) => row.observed),
     });
+    remember();
     fill(byId("tests"), "What was tested; the alarm level holds for all tests together", ["test", "statistic", "p", "p, adjusted"],
       told.tests.map((test) => [test.columns.length > 1 || told.columns.length > 1 ? `${test.test} (${test.columns.join(", ")})` : test.test,
         test.statistic?.toPrecision(4) ?? "–", small(test.p_value), small(test.holm_p)]));
   } catch (error) {
+    if (error.name === "AbortError") return;
     checking.clear();
     const problem = error.problem ?? { detail: error.message };
     if (problem.position !== undefined) law.refuse(problem);
@@ -721,70 +818,127 @@ byId("file").addEventListener("change", async (event) => {
   byId("data").value = text;
   const lines = text.trim().split("\n");
   const cells = lines[Math.min(1, lines.length - 1)].split(/[\s,;]+/).filter(Boolean).length;
-  const layout = /count/i.test(lines[0]) ? "counts" : cells > 1 && lines.length > 1 ? "columns" : "rolls";
-  document.querySelector(`input[name=layout][value=${layout}]`).checked = true;
+  const seen = /count/i.test(lines[0]) ? "counts" : cells > 1 && lines.length > 1 ? "columns" : "rolls";
+  choose("layout", seen);
 });
 
-// ---- The address holds the view
+// ---- The address holds the views
+
+const LONGEST_DATA = 1500;
+
+// What it takes to show a view again.
+const needed = {
+  roll: () => ({
+    e: rule.text,
+    ...(reading() === "exactly" ? {} : { odds: reading() }),
+    ...(rolling.seed ? { n: rolling.n, seed: rolling.seed } : {}),
+  }),
+  compare: () => ({ a: sides[0].text, b: sides[1].text }),
+  check: () => ({ against: law.text, ...pasted() }),
+};
+const untouched = Object.fromEntries(VIEWS.map((name) => [name, JSON.stringify(needed[name]())]));
+
+function pasted() {
+  const text = byId("data").value.trim();
+  const data = layout() === "rolls" ? text.replaceAll(/[\s,;|]+/g, " ") : text;
+  return data && data.length <= LONGEST_DATA ? { data, layout: layout() } : {};
+}
+
+function addressOf(names) {
+  const told = new URLSearchParams(Object.assign({}, ...names.map((name) => needed[name]())));
+  return `${location.pathname}?${told}#${view}`;
+}
 
 function remember() {
-  const view = currentView();
-  const told = new URLSearchParams();
-  if (view === "compare") {
-    told.set("a", sides[0].text);
-    told.set("b", sides[1].text);
-  } else if (view === "roll") {
-    told.set("e", rule.text);
-    if (reading() !== "exactly") told.set("odds", reading());
-    if (rolling.seed && rolling.counts === null && !rolling.busy) rolling.seed = null;
-    if (rolling.seed) {
-      told.set("n", rolling.n);
-      told.set("seed", rolling.seed);
-    }
-  }
-  const query = told.toString();
-  history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}#${view}`);
+  const touched = (name) => JSON.stringify(needed[name]()) !== untouched[name];
+  history.replaceState(null, "", addressOf(VIEWS.filter((name) => name === view || touched(name))));
 }
 
-function currentView() {
-  const name = location.hash.slice(1);
-  return ["roll", "compare", "check"].includes(name) ? name : "roll";
+function choose(name, value) {
+  for (const input of document.querySelectorAll(`input[name=${name}]`)) if (input.value === value) input.checked = true;
 }
+
+function restore() {
+  const told = new URLSearchParams(location.search);
+  for (const [name, id] of Object.entries({ e: "expression", a: "a", b: "b", against: "against", data: "data" })) {
+    if (told.has(name)) byId(id).value = told.get(name);
+  }
+  choose("reading", told.get("odds"));
+  choose("layout", told.get("layout"));
+  if (told.get("data")) due.add("check");
+  const n = /^\d{1,11}$/.exec(told.get("n"))?.[0];
+  const seed = /^\d{1,78}$/.exec(told.get("seed"))?.[0];
+  if (n) byId("n").value = whole.format(n);
+  if (seed) byId("seed").value = seed;
+  if (!n || !seed) return;
+  due.add("roll");
+  Object.assign(rolling, { text: rule.text, n, seed });
+}
+
+const begin = {
+  roll,
+  compare() {
+    for (const side of sides) side.read();
+    compare();
+  },
+  check,
+};
 
 function showView() {
-  const view = currentView();
-  for (const name of ["roll", "compare", "check"]) byId(`view-${name}`).hidden = name !== view;
+  // Other hashes, as that of the skip link, are places on the page.
+  const name = location.hash.slice(1);
+  if (VIEWS.includes(name)) view = name;
+  for (const one of VIEWS) byId(`view-${one}`).hidden = one !== view;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${byId(`title-${view}`).textContent} – dicesim`;
-  if (view === "compare" && !byId("compared").firstChild) {
-    sides.forEach((side) => side.read());
-    compare();
-  } else if (view === "check" && !law.odds) law.read();
-  else if (view === "roll" && rolling.chart.data) rolling.chart.draw();
+  remember();
+  if (view === "check" && !law.odds) law.read();
+  if (view === "roll" && rolling.chart.data) rolling.chart.draw();
+  if (due.delete(view)) begin[view]();
 }
 
-async function begin() {
-  const told = new URLSearchParams(location.search);
-  if (told.has("a")) byId("a").value = told.get("a");
-  if (told.has("b")) byId("b").value = told.get("b");
-  if (told.has("e")) byId("expression").value = told.get("e");
-  const [n, seed, odds] = ["n", "seed", "odds"].map((name) => told.get(name));
-  if (odds in READINGS) document.querySelector(`input[name=reading][value=${odds}]`).checked = true;
-  if (n && /^\d{1,11}$/.test(n)) byId("n").value = whole.format(n);
-  if (seed && /^\d{1,78}$/.test(seed)) byId("seed").value = seed;
-  showView();
-  await rule.read();
-  if (currentView() === "roll" && n && seed && !byId("go").disabled) roll();
+// ---- The token
+
+function lock(why) {
+  const form = byId("unlock");
+  if (!form.hidden) return;
+  form.hidden = false;
+  byId("refused").textContent = why;
+  byId("token").focus();
+}
+
+// What was refused for want of a token is asked for again.
+function unlock() {
+  byId("unlock").hidden = true;
+  byId("token").value = "";
+  for (const name of VIEWS) {
+    const box = document.querySelector(`#view-${name} .verdict.problem`);
+    if (box) due.add(name);
+    box?.replaceChildren();
+  }
+  byId("main").focus();
+  start();
 }
 
 byId("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("token", byId("token").value);
-  byId("unlock").hidden = true;
-  begin();
+  const token = byId("token").value.trim();
+  // Nothing else can be sent in a header, nor be the token of a service.
+  const sendable = /^[!-~]+$/.test(token);
+  byId("refused").textContent = sendable ? "" : "A token has plain letters, digits and signs only, and no space.";
+  if (!sendable) return;
+  sessionStorage.setItem("token", token);
+  unlock();
 });
 window.addEventListener("hashchange", showView);
-begin();
+
+function start() {
+  rule.read();
+  showView();
+}
+
+restore();
+start();
