@@ -119,6 +119,9 @@ ORDER = [
 SERVICE = [
     "settings",
     "problems",
+    "refusals",
+    "bodies",
+    "rolls",
     "jobs",
     "schemas",
     "worker",

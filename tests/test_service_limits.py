@@ -21,6 +21,11 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
+from pydantic import ValidationError  # noqa: E402
+
+from dicesim.service.problems import ProblemError  # noqa: E402
+from dicesim.service.rolls import recorded  # noqa: E402
+from dicesim.service.schemas import CheckRequest  # noqa: E402
 from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
 
@@ -152,6 +157,93 @@ def test_large_and_slow_bodies_are_refused(server: Server) -> None:
     answer = asked(server, head)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "parameter", "said"),
+    [
+        ("check", {"data": [1, 2, 3, "x"]}, "data", "data: entry 4, 'x', is no whole number"),
+        ("check", {"data": [[1], [True]]}, "data", "data: entry 2, true, is no whole number"),
+        ("check", {"data": [[[1]]]}, "data", "data: entry 1, a list, is no whole number"),
+        ("check", {"data": {"1": 1.5}}, "data", "data: the count of '1', 1.5, is no whole"),
+        ("check", {"data": None}, "data", "data: null is no record of rolls; send a list"),
+        ("check", {"data": {"1": 5, "01": 6}}, "data", "data: face 1 has two counts; write"),
+        ("check", {"data": [1], "alpha": "0.1"}, "alpha", "alpha: is no number; write one"),
+        ("check", {"data": [1], "law": "1d6"}, "law", "law: is not known; leave it out: there are"),
+        ("simulations", {"expresion": "2d6"}, "expresion", "is not known; write expression, per"),
+        ("simulations", {"expression": "2d6", "n": -1}, "n", "n: is too small; write 1 or more"),
+        ("simulations", {"expression": ""}, "expression", "expression: is empty; write"),
+        ("exact", {"expression": "1" * 1001}, "expression", "expression: is too long; write at mo"),
+        ("exact", {"x" * 1500: 1}, "x" * 50, "x: is not known; leave it out"),
+        ("exact", [], None, "the body is no object; send one"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_is_named(
+    server: Server, path: str, body: object, parameter: str | None, said: str
+) -> None:
+    """With what to write instead, and without repeating what is long."""
+    answer = server.client.post(f"/v1/{path}", json=body)
+    told = answer.json()
+    assert (answer.status_code, told.get("parameter")) == (422, parameter)
+    assert said in told["detail"]
+    assert told["hint"] in told["detail"]
+    assert len(answer.content) < 800
+
+
+def test_odd_parameters_are_named(server: Server) -> None:
+    """By their own names, wherever they stand."""
+    get, key = server.client.get, {"Idempotency-Key": "k" * 201}
+    post = server.client.post("/v1/simulations", json={"expression": "d6"}, headers=key)
+    for answer, name in (
+        (get("/v1/simulations?before=x"), "before"),
+        (get("/v1/simulations?state=x"), "state"),
+        (get("/v1/simulations/" + "a" * 41), "id"),
+        (post, "Idempotency-Key"),
+    ):
+        assert (answer.status_code, answer.json()["parameter"]) == (422, name)
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "position"),
+    [
+        (b'{"expression": }', "line 1, column 16: this is no JSON; write a value", 15),
+        (b'{"expression": "\xff"}', "byte 17: this is no text; send JSON in UTF-8", None),
+        (b"[" * 1900 + b"]", "; ", None),
+        (b'{"n": 1}', "expression: is missing; send it", None),
+        (b'{"expression": "d6", "expression": "d8"}', "'expression' comes twice in one", None),
+    ],
+)
+def test_broken_json_has_a_place(
+    server: Server, body: bytes, said: str, position: int | None
+) -> None:
+    """And is 422, whatever is wrong with it."""
+    kind = {"Content-Type": "application/json"}
+    answer = server.client.post("/v1/simulations", content=body, headers=kind)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert answer.json().get("position") == position
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": ["a"] * 250_000},
+        {"data": [1.5] * 200_000},
+        {"data": [[[]]] * 150_000},
+        {"data": [1], **{f"k{number}": 1 for number in range(80_000)}},
+    ],
+    ids=["text", "fractions", "lists", "members"],
+)
+def test_a_large_odd_body_has_one_error(body: dict[str, Any]) -> None:
+    """What is odd is found in one pass that ends there, however much there is."""
+    told: list[Any] = []
+    try:
+        recorded(CheckRequest.model_validate(body).data)
+    except ValidationError as error:
+        told = error.errors()
+    except ProblemError as error:
+        told = [error.problem]
+    assert len(told) == 1
 
 
 def test_old_jobs_are_let_go(server: Server) -> None:

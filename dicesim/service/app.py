@@ -18,6 +18,7 @@ from starlette.responses import Response
 import dicesim
 
 from . import schemas
+from .bodies import BodyRoute
 from .engine import Engine, last_event
 from .events import EventStream, Streams
 from .feed import Feed, event_id
@@ -25,6 +26,8 @@ from .jobs import JobTable
 from .metrics import Metrics
 from .openapi import ANSWERS, TROUBLES, described_api
 from .problems import MEDIA_TYPE, ProblemError, encoded, problem
+from .refusals import refused
+from .rolls import recorded
 from .security import Guard
 from .settings import Settings
 from .simulations import described, no_result, read
@@ -93,10 +96,11 @@ class Service:
             ("GET", "/readyz", self.ready, 200),
             ("GET", "/metrics", self.figures, 200),
         ):
-            api.add_api_route(
+            api.router.add_api_route(
                 path,
                 endpoint,
                 methods=[method],
+                route_class_override=BodyRoute if method == "POST" else None,
                 status_code=status,
                 responses=ANSWERS[endpoint.__name__] | TROUBLES,
                 response_class=Response,
@@ -187,18 +191,18 @@ class Service:
 
     async def exact(self, body: schemas.ExactRequest) -> Response:
         """Return the exact odds of an expression."""
-        return await self._answer("exact", body)
+        return await self._answer("exact", dict(body))
 
     async def check(self, body: schemas.CheckRequest) -> Response:
         """Hold recorded rolls against a law."""
-        return await self._answer("check", body)
+        return await self._answer("check", {**dict(body), "data": recorded(body.data)})
 
     async def compare(self, body: schemas.CompareRequest) -> Response:
         """Set two rules side by side."""
-        return await self._answer("compare", body)
+        return await self._answer("compare", dict(body))
 
-    async def _answer(self, do: str, body: Any) -> Response:
-        return Response(await self.engine.ask({**body.model_dump(), "do": do}), media_type=_JSON)
+    async def _answer(self, do: str, asked: dict[str, Any]) -> Response:
+        return Response(await self.engine.ask({**asked, "do": do}), media_type=_JSON)
 
     async def health(self) -> Response:
         """Tell that the service lives."""
@@ -242,23 +246,11 @@ async def _tell_problem(_request: Request, error: Exception) -> Response:
     return Response(encoded(told), told["status"], error.headers, MEDIA_TYPE)
 
 
-async def _tell_invalid(request: Request, error: Exception) -> Response:
-    """Say which member of a request cannot be used; never repeat what was sent."""
+async def _tell_invalid(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part != "body"]
-    where = ".".join(place[:1]) or "body"
-    if first["type"] == "model_attributes_type" and not _is_json(request):
-        told = problem("media-type", 415, "send Content-Type: application/json, and JSON")
-    else:
-        message = str(first["msg"]).removeprefix("Value error, ")
-        told = problem("request", 422, f"{where}: {message[:200]}", parameter=where)
+    told = refused(error.errors()[0])
     return Response(encoded(told), told["status"], media_type=MEDIA_TYPE)
-
-
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _JSON
 
 
 async def _tell_http(_request: Request, error: Exception) -> Response:

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import queue
-import re
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import Any, Final
 import dicesim
 
 from .problems import ProblemError, encoded, problem, problem_of
+from .rolls import counts_by_face
 
 STOP: Final = "stop"
 # A worker gives way to the event loop, which has little to do, and soon.
@@ -32,7 +32,6 @@ _NICE: Final = 10
 _SNAPSHOT_SECONDS: Final = 0.1
 # A snapshot may take this share of a worker's time.
 _SHARE: Final = 20
-_FACE: Final = re.compile(r"-?[0-9]{1,19}")
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Request = dict[str, Any]
@@ -245,14 +244,9 @@ def _check(request: Request) -> bytes:
         )
     else:
         if isinstance(data, dict):  # whose keys are text in JSON
-            data = {_face(key): count for key, count in data.items()}
+            data = counts_by_face(data)
         result = dicesim.check(data, against, alpha=alpha, limits=limits)
     return _json({"description": dicesim.describe(dicesim.parse(against)), **result.to_dict()})
-
-
-def _face(key: str) -> int | str:
-    """Read a face; what is none is left to be refused."""
-    return int(key) if _FACE.fullmatch(key) else key
 
 
 def _compare(request: Request) -> bytes:
