@@ -23,6 +23,7 @@ httpx = pytest.importorskip("httpx")
 
 from pydantic import ValidationError  # noqa: E402
 
+from dicesim.service.jobs import JobTable  # noqa: E402
 from dicesim.service.problems import ProblemError  # noqa: E402
 from dicesim.service.rolls import recorded  # noqa: E402
 from dicesim.service.schemas import CheckRequest  # noqa: E402
@@ -252,6 +253,18 @@ def test_old_jobs_are_let_go(server: Server) -> None:
         server.result(server.post(expression="d6", n=10))
     told = server.client.get("/v1/simulations", params={"limit": 100}).json()
     assert len(told["simulations"]) < 60
+
+
+def test_what_ended_last_is_kept() -> None:
+    """However early it was posted, and however many wait."""
+    table = JobTable(Path(":memory:"))
+    jobs = [table.add(f"{i}", {"expression": "d6"}, "", None, "") for i in range(8)]
+    for ended, job in enumerate([jobs[1], jobs[2], jobs[0]]):
+        job.state, job.ended = "done", float(ended)
+        table.finish(job, b"{}")
+    table.prune(keep=2, most_bytes=100)
+    assert [name for name in "0123" if table.get(name)] == ["0", "2", "3"]
+    table.close()
 
 
 @pytest.mark.parametrize(

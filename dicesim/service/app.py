@@ -162,7 +162,7 @@ class Service:
     async def result(self, id: _Id) -> Response:  # noqa: A002
         """Return the result of a simulation."""
         job = self.engine.find(id)
-        result = self.engine.table.result(id) if job.finished else None
+        result = self.engine.result(job) if job.finished else None
         if result is None:
             raise no_result(job)
         return Response(result, media_type=_JSON)
@@ -184,7 +184,7 @@ class Service:
         active = self.engine.active.get(id)
         feed = active.feed if active else Feed()
         if active is None:
-            feed.publish(*last_event(job, self.engine.table.result(id)), last=True)
+            feed.publish(*last_event(job, self.engine.result(job)), last=True)
             if feed.newer_than(seen) is None:
                 return Response(status_code=204)
         return EventStream(self.engine, feed, seen, self.streams, _client(request))

@@ -93,9 +93,11 @@ class JobTable:
     Examples
     --------
     >>> table = JobTable(Path(":memory:"))
-    >>> table.add("a1", {"expression": "2d6"}, "127.0.0.1", None, "").state
+    >>> job = table.add("a1", {"expression": "2d6"}, "127.0.0.1", None, "")
+    >>> job.state
     'queued'
-    >>> _ = table.finish("a1", "done", 10, b"{}")
+    >>> job.state, job.done, job.ended = "done", 10, job.created + 1
+    >>> table.finish(job, b"{}")
     >>> table.get("a1").done, table.result("a1")
     (10, b'{}')
     >>> table.prune(keep=5, most_bytes=1)
@@ -156,21 +158,12 @@ class JobTable:
         """Note that a job is to be cancelled."""
         self._db.execute("UPDATE jobs SET cancel = 1 WHERE id = ?", (name,))
 
-    def finish(
-        self,
-        name: str,
-        state: str,
-        done: int,
-        result: bytes | None = None,
-        problem: bytes | None = None,
-    ) -> float:
-        """Note what came of a job, and return when that was."""
-        ended = time.time()
+    def finish(self, job: Job, result: bytes | None = None) -> None:
+        """Note what came of a job."""
         self._db.execute(
             "UPDATE jobs SET state = ?, done = ?, ended = ?, result = ?, problem = ? WHERE id = ?",
-            (state, done, ended, result, problem, name),
+            (job.state, job.done, job.ended, result, job.problem, job.id),
         )
-        return ended
 
     def unfinished(self) -> list[Job]:
         """Return the jobs that an earlier process left, oldest first."""
@@ -182,12 +175,13 @@ class JobTable:
         return self._rows(where, before or 2**62, state, state, limit)
 
     def prune(self, keep: int, most_bytes: int) -> None:
-        """Forget finished jobs but the newest, so many and with so large results."""
+        """Forget finished jobs but those that ended last, so many and with so large results."""
         self._db.execute(
-            "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND number IN ("
-            "SELECT number FROM (SELECT number, row_number() OVER newest AS place, "
-            "sum(coalesce(length(result), 0)) OVER newest AS bytes FROM jobs "
-            "WINDOW newest AS (ORDER BY number DESC)) WHERE place > ? OR bytes > ?)",
+            "DELETE FROM jobs WHERE number IN ("
+            "SELECT number FROM (SELECT number, row_number() OVER latest AS place, "
+            "sum(coalesce(length(result), 0)) OVER latest AS bytes FROM jobs "
+            "WHERE state NOT IN ('queued', 'running') "
+            "WINDOW latest AS (ORDER BY ended DESC, number DESC)) WHERE place > ? OR bytes > ?)",
             (keep, most_bytes),
         )
 
