@@ -27,6 +27,7 @@ from dicesim.service.jobs import JobTable  # noqa: E402
 from dicesim.service.problems import ProblemError  # noqa: E402
 from dicesim.service.rolls import recorded  # noqa: E402
 from dicesim.service.schemas import CheckRequest  # noqa: E402
+from dicesim.service.turns import Turns  # noqa: E402
 from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
 
@@ -135,6 +136,34 @@ def test_a_slow_question_is_stopped(server: Server) -> None:
         (422, "/problems#limit"),
     )
     assert server.client.post("/v1/exact", json={"expression": "2d6"}).status_code == 200
+
+
+def test_a_question_is_given_up_when_its_client_leaves(tmp_path: Path) -> None:
+    """One that waits is not begun, and one that is being answered is ended."""
+    body = json.dumps({"expression": "a=31d20;b=30d20;if(a>b,a,b)"}).encode()
+    head = (b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body))  # fmt: skip
+    with served(tmp_path / "data", desk_seconds=10_000.0, questions_per_client=30) as server:
+        address = urlsplit(server.url)
+        links = [socket.create_connection((address.hostname, address.port)) for _ in range(30)]
+        for link in links:
+            link.sendall(head + body)
+        open_ones = "dicesim_questions {}.0".format
+        wait_for(lambda: open_ones(30) in server.client.get("/metrics").text)
+        ask = {"expression": "1d6"}
+        assert server.client.post("/v1/exact", json=ask).status_code == 429
+        for link in links:
+            link.close()
+        wait_for(lambda: open_ones(0) in server.client.get("/metrics").text)
+        assert server.client.post("/v1/exact", json=ask).status_code == 200
+
+
+def test_clients_take_turns() -> None:
+    """One of whom much waits is not served before the others."""
+    turns = Turns[str]()
+    for name in ("a1", "a2", "a3", "b1", "c1", "b2"):
+        turns.put(name[0], name)
+    assert [turns.get() for _ in range(6)] == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
 def test_a_job_has_its_time(tmp_path: Path) -> None:
@@ -311,6 +340,90 @@ def test_a_form_of_another_page_is_not_heard(server: Server) -> None:
     body = json.dumps({"expression": "2d6"})
     answer = server.client.post("/v1/exact", content=body, headers={"Content-Type": "text/plain"})
     assert (answer.status_code, answer.json()["type"]) == (415, "/problems#media-type")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://dice.example"}, 200),
+        ({"Origin": "http://localhost:1", "Host": "localhost:1"}, 200),
+    ],
+)
+def test_another_page_is_not_heard(server: Server, headers: dict[str, str], status: int) -> None:
+    """Where a browser says whose page asks, it has to be the service's own."""
+    answer = server.client.post("/v1/exact", json={"expression": "d6"}, headers=headers)
+    assert answer.status_code == status
+    gone = server.client.delete("/v1/simulations/none", headers=headers)
+    assert gone.status_code == (403 if status == 403 else 404)
+    assert server.client.get("/healthz", headers=headers).status_code == 200
+
+
+def test_a_body_without_a_type_is_not_heard(server: Server) -> None:
+    """Whatever FastAPI would make of it."""
+    text = b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Type:\r\nConnection: close\r\n"
+    answer = asked(server, text + b'Content-Length: 19\r\n\r\n{"expression":"d6"}')
+    assert answer.startswith(b"HTTP/1.1 415 ")
+
+
+def test_odd_methods_are_counted_together(server: Server) -> None:
+    """So that the figures do not grow with what is sent."""
+    for number in range(3):
+        assert server.client.request(f"X{number}", "/healthz").status_code == 405
+    text = server.client.get("/metrics").text
+    assert 'method="other"' in text
+    assert 'method="X' not in text
+
+
+def test_head_is_get_without_a_body(server: Server) -> None:
+    """Wherever there is GET; of a stream it is the head alone."""
+    job = server.post(expression="d6", n=10)
+    server.result(job)
+    links = job["links"]
+    for path in ("/", "/healthz", links["self"], links["result"], links["events"]):
+        answer = server.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+    assert server.client.head("/v1/exact").status_code == 405
+
+
+def test_silent_connections_are_left(tmp_path: Path) -> None:
+    """With nothing, with half a head, and with half a second one."""
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with served(tmp_path / "data", head_seconds=0.3) as server:
+        for text in (b"", whole[:20], whole + whole[:20]):
+            answer = b""
+            try:
+                answer = asked(server, text)
+            except ConnectionResetError:
+                continue
+            assert answer.startswith(b"HTTP/1.1 200") or not answer
+
+
+def test_connections_are_counted(tmp_path: Path) -> None:
+    """One too many is told so, and a closed one makes room."""
+    with served(tmp_path / "data", connections_per_client=10) as server:
+        address = urlsplit(server.url)
+        links = [socket.create_connection((address.hostname, address.port)) for _ in range(9)]
+        wait_for(lambda: asked(server, b"").startswith(b"HTTP/1.1 503 "))
+        assert server.client.get("/healthz").status_code == 200
+        for link in links:
+            link.close()
+        wait_for(lambda: httpx.get(f"{server.url}/healthz").status_code == 200)
+
+
+def test_bodies_are_bounded_together(tmp_path: Path) -> None:
+    """Those that are not whole count, and those that broke off no more."""
+    with served(tmp_path / "data", bodies_bytes=1000, head_seconds=60.0) as server:
+        address = urlsplit(server.url)
+        head = b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n"
+        ask = {"expression": "d6"}
+        with socket.create_connection((address.hostname, address.port)) as link:
+            link.sendall(head + b" " * 995)
+            wait_for(lambda: server.client.post("/v1/exact", json=ask).status_code == 503)
+        wait_for(lambda: server.client.post("/v1/exact", json=ask).status_code == 200)
 
 
 def test_a_token_keeps_strangers_out(tmp_path: Path) -> None:

@@ -180,7 +180,8 @@ class Service:
         The id of an event is the number of trials that it counts. A stream that broke off is taken
         up with the header Last-Event-ID; where there is nothing more to say, the answer is 204.
         """
-        job, seen = self.engine.find(id), event_id(last_event_id)
+        job = self.engine.find(id)
+        seen = event_id(last_event_id, most=job.request["n"] + 1)
         active = self.engine.active.get(id)
         feed = active.feed if active else Feed()
         if active is None:
@@ -189,20 +190,23 @@ class Service:
                 return Response(status_code=204)
         return EventStream(self.engine, feed, seen, self.streams, _client(request))
 
-    async def exact(self, body: schemas.ExactRequest) -> Response:
+    async def exact(self, request: Request, body: schemas.ExactRequest) -> Response:
         """Return the exact odds of an expression."""
-        return await self._answer("exact", dict(body))
+        return await self._answer(request, "exact", dict(body))
 
-    async def check(self, body: schemas.CheckRequest) -> Response:
+    async def check(self, request: Request, body: schemas.CheckRequest) -> Response:
         """Hold recorded rolls against a law."""
-        return await self._answer("check", {**dict(body), "data": recorded(body.data)})
+        asked = {**dict(body), "data": recorded(body.data)}
+        return await self._answer(request, "check", asked)
 
-    async def compare(self, body: schemas.CompareRequest) -> Response:
+    async def compare(self, request: Request, body: schemas.CompareRequest) -> Response:
         """Set two rules side by side."""
-        return await self._answer("compare", dict(body))
+        return await self._answer(request, "compare", dict(body))
 
-    async def _answer(self, do: str, asked: dict[str, Any]) -> Response:
-        return Response(await self.engine.ask({**asked, "do": do}), media_type=_JSON)
+    async def _answer(self, request: Request, do: str, asked: dict[str, Any]) -> Response:
+        asked = {**asked, "do": do}
+        answer = await self.engine.ask(asked, _client(request), request.receive)
+        return Response(answer, media_type=_JSON)
 
     async def health(self) -> Response:
         """Tell that the service lives."""
@@ -215,6 +219,8 @@ class Service:
             raise ProblemError(problem("closing", 503, "the service is closing"))
         if not engine.rollers.ready or not engine.desks.ready:
             raise ProblemError(problem("busy", 503, "no worker is ready"), {"Retry-After": "1"})
+        if not engine.table.stands():
+            raise ProblemError(problem("internal", 503, "the table of jobs is gone"))
         return Response(_OK, media_type=_JSON)
 
     async def figures(self) -> Response:

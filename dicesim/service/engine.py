@@ -19,6 +19,7 @@ from typing import Any, Final
 import dicesim
 
 from .crew import Crew, Task
+from .desk import Desk, Receive
 from .feed import Feed
 from .jobs import UNFINISHED, Job, JobTable
 from .problems import ProblemError, encoded, problem
@@ -31,7 +32,6 @@ _KEPT_FROM: Final = 3 * 10**7
 _PRUNE_EVERY: Final = 50
 _RETRY_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 1.2
-_DESK_QUEUE: Final = 64
 
 
 class Active:
@@ -63,13 +63,13 @@ class Engine:
         self.finished: Counter[str] = Counter()
         self.trials = 0
         self.closing = False
-        self._asked = 0
         self._loop = asyncio.get_running_loop()
         self._runs = settings.data / "runs"
         self._runs.mkdir(exist_ok=True)
         self._sweep()
         self.rollers = Crew(settings.workers, nice=True)
         self.desks = Crew(settings.desks, nice=False)
+        self.desk = Desk(settings, self.desks)
         for job in table.unfinished():
             self._take_up(job)
 
@@ -118,9 +118,12 @@ class Engine:
         except sqlite3.Error as error:  # no reason to refuse what was taken in
             _log("old jobs are not let go", error)
 
-    def _check_room(self, client: str) -> None:
+    def _check_open(self) -> None:
         if self.closing:
             raise ProblemError(problem("closing", 503, "try again soon"), {"Retry-After": "2"})
+
+    def _check_room(self, client: str) -> None:
+        self._check_open()
         waiting = len(self.active) - self.settings.workers
         if waiting >= self.settings.queue:
             detail = f"{waiting} jobs wait already"
@@ -139,7 +142,8 @@ class Engine:
         if job.cancel:  # an earlier process was told so, and had no time
             self._finish(active, "cancelled", told=_cancelled())
             return
-        active.task = Task(self._request(job), self._teller(active), self.settings.seconds)
+        asked, seconds = self._request(job), self.settings.seconds
+        active.task = Task(asked, self._teller(active), seconds, job.client)
         active.feed.publish(0, "progress", json.dumps(_nothing_yet(job)).encode())
         self.rollers.submit(active.task)
 
@@ -294,7 +298,7 @@ class Engine:
             self._finish(active, "cancelled", told=_cancelled())
         return job
 
-    async def ask(self, request: dict[str, Any]) -> bytes:
+    async def ask(self, request: dict[str, Any], client: str, receive: Receive) -> bytes:
         """Have something answered at once.
 
         Raises
@@ -302,30 +306,8 @@ class Engine:
         ProblemError
             It cannot be answered, or not now.
         """
-        if self._asked >= _DESK_QUEUE or self.closing:
-            told = problem("busy", 429, "too many ask at once", hint="try again in a second")
-            raise ProblemError(told, {"Retry-After": "1"})
-        answer: asyncio.Future[tuple[str, bytes]] = self._loop.create_future()
-
-        def settle(kind: str, value: bytes) -> None:
-            if kind != "started" and not answer.done():
-                answer.set_result((kind, value))
-
-        task = Task(
-            {**request, "limits": asdict(self.settings.desk_limits)},
-            lambda kind, value: self._call(settle, kind, value),
-            self.settings.desk_seconds,
-            gently=False,
-        )
-        self._asked += 1
-        try:
-            self.desks.submit(task)
-            kind, value = await answer
-        finally:
-            self._asked -= 1
-        if kind == "problem":
-            raise ProblemError(json.loads(value))
-        return value
+        self._check_open()
+        return await self.desk.ask(request, client, receive)
 
     # The end
 

@@ -106,6 +106,7 @@ class JobTable:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_SECONDS)
         try:
             for statement in (
@@ -121,6 +122,11 @@ class JobTable:
         except sqlite3.Error:
             self._db.close()
             raise
+        self._file = _identity(path)
+
+    def stands(self) -> bool:
+        """Whether the file is still in its place; without it, all would be lost at the end."""
+        return _identity(self._path) == self._file
 
     def close(self) -> None:
         """Leave the file to others."""
@@ -198,3 +204,11 @@ class JobTable:
                 for number, name, request, client, key, digest, state, cancel, done, created,
                 ended, problem in rows
             ]  # fmt: skip
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -65,5 +65,6 @@ class _EngineFigures(Collector):
         yield ended
         yield CounterMetricFamily("dicesim_trials", "Trials of ended jobs.", engine.trials)
         yield GaugeMetricFamily("dicesim_streams", "Event streams.", self._streams.open)
+        yield GaugeMetricFamily("dicesim_questions", "Unanswered questions.", engine.desk.open)
         deaths = engine.rollers.deaths + engine.desks.deaths
         yield CounterMetricFamily("dicesim_worker_deaths", "Workers that died.", deaths)
