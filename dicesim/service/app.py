@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,7 +22,7 @@ from .bodies import BodyRoute
 from .engine import Engine, last_event
 from .events import EventStream, Streams
 from .feed import Feed, event_id
-from .jobs import JobTable
+from .jobs import JobTable, State
 from .metrics import Metrics
 from .openapi import ANSWERS, TROUBLES, described_api
 from .problems import MEDIA_TYPE, ProblemError, encoded, problem
@@ -38,7 +38,6 @@ _PAGE: Final = {
     "/dicesim.js": ("dicesim.js", "text/javascript; charset=utf-8"),
 }
 _OK: Final = b'{"status":"ok"}'
-_STATES = Literal["queued", "running", "done", "cancelled", "failed"]
 _Id = Annotated[str, Path(max_length=40, description="As its status says.")]
 _JSON: Final = "application/json"
 
@@ -133,7 +132,7 @@ class Service:
         ] = None,
     ) -> Response:
         """Have an expression rolled."""
-        job, _ = self.engine.post(read(body, self.settings), _client(request), idempotency_key)
+        job = self.engine.post(read(body, self.settings), _client(request), idempotency_key)
         told = described(job)
         return _json(told, 202, {"Location": told["links"]["self"]})
 
@@ -143,7 +142,7 @@ class Service:
         before: Annotated[
             int | None, Query(ge=1, lt=2**62, description="As `next` has it.")
         ] = None,
-        state: Annotated[_STATES | None, Query()] = None,
+        state: Annotated[State | None, Query()] = None,
     ) -> Response:
         """List simulations, newest first."""
         jobs = self.engine.page(limit, before, state)

@@ -21,7 +21,7 @@ import dicesim
 from .crew import Crew, Task
 from .desk import Desk, Receive
 from .feed import Feed
-from .jobs import UNFINISHED, Job, JobTable
+from .jobs import UNFINISHED, Job, JobTable, State
 from .problems import ProblemError, encoded, problem
 from .settings import Settings
 from .worker import forget
@@ -82,8 +82,8 @@ class Engine:
 
     # What comes in
 
-    def post(self, request: dict[str, Any], client: str, key: str | None) -> tuple[Job, bool]:
-        """Take a job in, and tell whether it is new.
+    def post(self, request: dict[str, Any], client: str, key: str | None) -> Job:
+        """Take a job in, or return the one that its key names.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Engine:
                         parameter="Idempotency-Key",
                     )
                 )
-            return self.find(known.id), False
+            return self.find(known.id)
         self._check_room(client)
         # What is settled here is what makes the job the same whenever it is rolled.
         seed = dicesim.fresh_seed() if request["seed"] is None else request["seed"]
@@ -110,7 +110,7 @@ class Engine:
         self._take_up(job)
         if job.number % _PRUNE_EVERY == 0:
             self._prune()
-        return job, True
+        return job
 
     def _prune(self) -> None:
         try:
@@ -208,7 +208,7 @@ class Engine:
     def _finish(
         self,
         active: Active,
-        state: str,
+        state: State,
         done: int = 0,
         result: bytes | None = None,
         told: bytes | None = None,

@@ -13,7 +13,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -26,8 +26,10 @@ _INDEX: Final = "CREATE INDEX IF NOT EXISTS by_state ON jobs (state, number)"
 _COLUMNS: Final = (
     "number, id, request, client, key, digest, state, cancel, done, created, ended, problem"
 )
-UNFINISHED: Final = ("queued", "running")
-STATES: Final = (*UNFINISHED, "done", "cancelled", "failed")
+State = Literal["queued", "running", "done", "cancelled", "failed"]
+UNFINISHED: Final[tuple[State, ...]] = ("queued", "running")
+FINISHED: Final[tuple[State, ...]] = ("done", "cancelled", "failed")
+_OPEN: Final = f"state IN {UNFINISHED}"
 _PATIENCE_SECONDS: Final = 2.0
 
 
@@ -47,7 +49,7 @@ class Job:
         Who asked for it.
     key, digest : str, optional
         Idempotency-Key, and what it was used for.
-    state : {"queued", "running", "done", "cancelled", "failed"}
+    state : State
     cancel : bool
         Whether it was asked to stop.
     done : int
@@ -64,7 +66,7 @@ class Job:
     client: str
     key: str | None
     digest: str
-    state: str
+    state: State
     cancel: bool
     done: int
     created: float
@@ -173,7 +175,7 @@ class JobTable:
 
     def unfinished(self) -> list[Job]:
         """Return the jobs that an earlier process left, oldest first."""
-        return self._rows("state IN ('queued', 'running') ORDER BY number")
+        return self._rows(f"{_OPEN} ORDER BY number")
 
     def page(self, limit: int, before: int | None, state: str | None) -> list[Job]:
         """Return jobs, newest first, from before a number on."""
@@ -183,10 +185,10 @@ class JobTable:
     def prune(self, keep: int, most_bytes: int) -> None:
         """Forget finished jobs but those that ended last, so many and with so large results."""
         self._db.execute(
-            "DELETE FROM jobs WHERE number IN ("
+            "DELETE FROM jobs WHERE number IN ("  # noqa: S608  (no user's text)
             "SELECT number FROM (SELECT number, row_number() OVER latest AS place, "
             "sum(coalesce(length(result), 0)) OVER latest AS bytes FROM jobs "
-            "WHERE state NOT IN ('queued', 'running') "
+            f"WHERE NOT ({_OPEN}) "
             "WINDOW latest AS (ORDER BY ended DESC, number DESC)) WHERE place > ? OR bytes > ?)",
             (keep, most_bytes),
         )

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 import dicesim
 
+from .jobs import State
 from .settings import LONGEST_EXPRESSION
 
 _SEEDS = 2**256
@@ -262,7 +263,7 @@ class Simulation(BaseModel):
     """How a simulation stands."""
 
     id: str
-    state: Literal["queued", "running", "done", "cancelled", "failed"]
+    state: State
     expression: str
     description: Annotated[str, Field(description="What was understood, in words.")]
     n: Annotated[int, Field(description="Trials so far.")]
