@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import queue
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,10 @@ from tests.conftest import CommandLine
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
+jsonschema = pytest.importorskip("jsonschema")
 httpx = pytest.importorskip("httpx")
 
+from dicesim.service.worker import Snapshots  # noqa: E402
 from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
 
@@ -70,8 +76,8 @@ def test_events_lead_to_the_result(server: Server) -> None:
     for _, number, told in snapshots:
         assert number == told["n"] == sum(told["counts"])
         if number:
-            assert told["chi_square"]["dof"] > 0
             assert told["trials_per_second"] > 0
+    assert snapshots[-1][2]["chi_square"]["dof"] > 0
     assert (name, last, result["n"]) == ("result", 4_000_001, 4_000_000)
 
 
@@ -83,6 +89,7 @@ def test_a_stream_is_taken_up_again(server: Server) -> None:
     assert again == [("result", last, result)]
     headers = {"Last-Event-ID": str(last)}
     assert server.client.get(job["links"]["events"], headers=headers).status_code == 204
+    assert list(server.events(job, last + 1)) == again  # no id of this simulation
 
 
 def test_a_key_names_one_simulation(server: Server) -> None:
@@ -172,6 +179,53 @@ def test_rolls_in_order(server: Server) -> None:
         told = server.client.post("/v1/check", json={"data": data}).json()
         assert (told["ordered"], told["n"]) == (True, 120)
         assert told["explanation"] == dicesim.check(rolls, "1d6").explanation
+
+
+def test_answers_name_their_form(server: Server) -> None:
+    """With more in them than the library's documents, whose schemas are closed, another form."""
+    exact = server.client.post("/v1/exact", json={"expression": "2d6"}).json()
+    assert next(iter(exact.items())) == ("schema", "dicesim.service.exact/1")
+    check = server.client.post("/v1/check", json={"data": [1, 2]}).json()
+    assert next(iter(check.items())) == ("schema", "dicesim.service.check/1")
+    for told, more, name in (
+        (exact, {"description", "notes", "quantiles"}, "exact"),
+        (check, {"description"}, "check"),
+    ):
+        text = (files("dicesim") / "data" / f"{name}.schema.json").read_text("utf-8")
+        rest = {key: value for key, value in told.items() if key not in more}
+        jsonschema.validate(rest | {"schema": f"dicesim.{name}/1"}, json.loads(text))
+
+
+def test_news_do_not_wait_for_the_odds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot is sent while the law is looked for, and has it once it is there."""
+    found, sent = threading.Event(), queue.SimpleQueue[Any]()
+
+    def slow(*_: Any, **__: Any) -> dicesim.PMF:
+        assert found.wait(60)
+        return dicesim.PMF({1: 1, 2: 1})
+
+    monkeypatch.setattr(dicesim, "exact", slow)
+    snapshots = Snapshots("1d2", dicesim.Limits(), sent.put)
+
+    def told() -> Any:
+        def once(progress: dicesim.Progress) -> None:
+            snapshots.look(progress)
+
+        while sent.empty():
+            dicesim.run("1d2", 100, rng=1, executor="serial", progress=once)
+        return json.loads(sent.get()[1][1])["chi_square"]
+
+    assert told() is None
+    found.set()
+    wait_for(lambda: told() is not None)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be taken away")
+def test_it_is_not_ready_without_its_table(tmp_path: Path) -> None:
+    """What it takes in would be lost at its end."""
+    with served(tmp_path / "data") as server:
+        (tmp_path / "data" / "jobs.db").unlink()
+        assert server.client.get("/readyz").status_code == 503
 
 
 def test_two_rules(server: Server) -> None:

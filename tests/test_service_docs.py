@@ -53,9 +53,12 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert shown == [
         LONGEST_EXPRESSION, settings.n, limits.price, limits.work, limits.outcomes,
         settings.seconds, settings.desk_seconds, settings.queue, settings.jobs_per_client,
-        settings.streams, settings.streams_per_client, settings.body_bytes, settings.body_seconds,
+        settings.questions, settings.questions_per_client, settings.streams,
+        settings.streams_per_client, settings.body_bytes, settings.body_seconds,
+        settings.bodies_bytes, settings.connections, settings.connections_per_client,
+        settings.head_seconds,
         settings.keep, settings.keep_bytes,
     ]  # fmt: skip
     told = {"host", "port", "data", "token", "workers", "desks", "heartbeat", "send_seconds"}
     bounds = {field.name for field in fields(Settings)} - told
-    assert len(bounds) == 13
+    assert len(bounds) == 19

@@ -172,21 +172,63 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path, middle: dict[int, in
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a file's limit is set as Linux does")
-def test_a_full_disk(tmp_path: Path) -> None:
-    """Nothing is taken in that could not be kept; the service lives, and goes on with room."""
+def test_a_full_disk(tmp_path: Path, middle: dict[int, int]) -> None:
+    """Nothing is taken in that could not be kept; what ends is told, and written once it can be."""
     with served(tmp_path / "data") as server:
-        job = server.post(**MIDDLE)
-        used = (tmp_path / "data" / "jobs.db-wal").stat().st_size
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (used, resource.RLIM_INFINITY))
+        job, long = server.post(**MIDDLE), server.post(**LONG)
+        fill_disk(server)
         answers = [server.client.post("/v1/simulations", json=MIDDLE) for _ in range(3)]
         assert {answer.status_code for answer in answers} == {503}
         assert answers[0].json()["hint"] == "try again later"
         assert server.client.get("/healthz").status_code == 200
-        *_, (name, _, told) = server.events(job)
-        assert (name, told["hint"]) == ("problem", "it goes on when the service is started again")
+        assert counts(server.result(job)) == middle
+        told = server.status(job)
+        assert (told["state"], told["n"]) == ("done", MIDDLE["n"])
+        assert counts(server.client.get(job["links"]["result"]).json()) == middle
+        done = server.client.get("/v1/simulations", params={"state": "done"}).json()
+        assert [each["id"] for each in done["simulations"]] == [job["id"]]
+        some_progress(server, long)
+        assert server.client.delete(long["links"]["self"]).json()["cancel_requested"]
+        assert server.result(long)["complete"] is False
+        make_room(server)
+        wait_for(lambda: written(tmp_path / "data", server) == 2)
         server.end(signal.SIGKILL)
         server.start()
-        assert server.result(job)["n"] == MIDDLE["n"]
+        assert [server.status(each)["state"] for each in (job, long)] == ["done", "cancelled"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file's limit is set as Linux does")
+def test_what_was_not_written_goes_on(tmp_path: Path, middle: dict[int, int]) -> None:
+    """Its checkpoint stays until it is written down, so that a new start has not to roll it."""
+    with served(tmp_path / "data") as server:
+        job = server.post(**MIDDLE)
+        wait_for(lambda: server.status(job)["n"] > 0)
+        fill_disk(server)
+        assert counts(server.result(job)) == middle
+        kept = tmp_path / "data" / "runs" / f"{job['id']}.db"
+        assert kept.exists()
+        server.end(signal.SIGKILL)
+        server.start()
+        assert counts(server.result(job)) == middle
+        wait_for(lambda: not kept.exists())
+
+
+def fill_disk(server: Server) -> None:
+    """Let no file of the service grow beyond the size of the table's log."""
+    used = (server.data / "jobs.db-wal").stat().st_size
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (used, resource.RLIM_INFINITY))
+
+
+def make_room(server: Server) -> None:
+    """Let files grow again."""
+    room = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, room)
+
+
+def written(data: Path, server: Server) -> int:
+    """How many checkpoints were taken away, of two."""
+    assert server.process.poll() is None
+    return 2 - len(list((data / "runs").glob("*.db")))
 
 
 @pytest.mark.slow

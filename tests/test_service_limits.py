@@ -21,6 +21,13 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 httpx = pytest.importorskip("httpx")
 
+from pydantic import ValidationError  # noqa: E402
+
+from dicesim.service.jobs import JobTable  # noqa: E402
+from dicesim.service.problems import ProblemError  # noqa: E402
+from dicesim.service.rolls import recorded  # noqa: E402
+from dicesim.service.schemas import CheckRequest  # noqa: E402
+from dicesim.service.turns import Turns  # noqa: E402
 from tests.serving import LONG, Server, served, wait_for  # noqa: E402
 
 
@@ -131,6 +138,34 @@ def test_a_slow_question_is_stopped(server: Server) -> None:
     assert server.client.post("/v1/exact", json={"expression": "2d6"}).status_code == 200
 
 
+def test_a_question_is_given_up_when_its_client_leaves(tmp_path: Path) -> None:
+    """One that waits is not begun, and one that is being answered is ended."""
+    body = json.dumps({"expression": "a=31d20;b=30d20;if(a>b,a,b)"}).encode()
+    head = (b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body))  # fmt: skip
+    with served(tmp_path / "data", desk_seconds=10_000.0, questions_per_client=30) as server:
+        address = urlsplit(server.url)
+        links = [socket.create_connection((address.hostname, address.port)) for _ in range(30)]
+        for link in links:
+            link.sendall(head + body)
+        open_ones = "dicesim_questions {}.0".format
+        wait_for(lambda: open_ones(30) in server.client.get("/metrics").text)
+        ask = {"expression": "1d6"}
+        assert server.client.post("/v1/exact", json=ask).status_code == 429
+        for link in links:
+            link.close()
+        wait_for(lambda: open_ones(0) in server.client.get("/metrics").text)
+        assert server.client.post("/v1/exact", json=ask).status_code == 200
+
+
+def test_clients_take_turns() -> None:
+    """One of whom much waits is not served before the others."""
+    turns = Turns[str]()
+    for name in ("a1", "a2", "a3", "b1", "c1", "b2"):
+        turns.put(name[0], name)
+    assert [turns.get() for _ in range(6)] == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
 def test_a_job_has_its_time(tmp_path: Path) -> None:
     """What was rolled by then is the result, and the status says why there is no more."""
     with served(tmp_path / "data", seconds=0.5) as server:
@@ -154,12 +189,111 @@ def test_large_and_slow_bodies_are_refused(server: Server) -> None:
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "parameter", "said"),
+    [
+        ("check", {"data": [1, 2, 3, "x"]}, "data", "data: entry 4, 'x', is no whole number"),
+        ("check", {"data": [[1], [True]]}, "data", "data: entry 2, true, is no whole number"),
+        ("check", {"data": [[[1]]]}, "data", "data: entry 1, a list, is no whole number"),
+        ("check", {"data": {"1": 1.5}}, "data", "data: the count of '1', 1.5, is no whole"),
+        ("check", {"data": None}, "data", "data: null is no record of rolls; send a list"),
+        ("check", {"data": {"1": 5, "01": 6}}, "data", "data: face 1 has two counts; write"),
+        ("check", {"data": [1], "alpha": "0.1"}, "alpha", "alpha: is no number; write one"),
+        ("check", {"data": [1], "law": "1d6"}, "law", "law: is not known; leave it out: there are"),
+        ("simulations", {"expresion": "2d6"}, "expresion", "is not known; write expression, per"),
+        ("simulations", {"expression": "2d6", "n": -1}, "n", "n: is too small; write 1 or more"),
+        ("simulations", {"expression": ""}, "expression", "expression: is empty; write"),
+        ("exact", {"expression": "1" * 1001}, "expression", "expression: is too long; write at mo"),
+        ("exact", {"x" * 1500: 1}, "x" * 50, "x: is not known; leave it out"),
+        ("exact", [], None, "the body is no object; send one"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_is_named(
+    server: Server, path: str, body: object, parameter: str | None, said: str
+) -> None:
+    """With what to write instead, and without repeating what is long."""
+    answer = server.client.post(f"/v1/{path}", json=body)
+    told = answer.json()
+    assert (answer.status_code, told.get("parameter")) == (422, parameter)
+    assert said in told["detail"]
+    assert told["hint"] in told["detail"]
+    assert len(answer.content) < 800
+
+
+def test_odd_parameters_are_named(server: Server) -> None:
+    """By their own names, wherever they stand."""
+    get, key = server.client.get, {"Idempotency-Key": "k" * 201}
+    post = server.client.post("/v1/simulations", json={"expression": "d6"}, headers=key)
+    for answer, name in (
+        (get("/v1/simulations?before=x"), "before"),
+        (get("/v1/simulations?state=x"), "state"),
+        (get("/v1/simulations/" + "a" * 41), "id"),
+        (post, "Idempotency-Key"),
+    ):
+        assert (answer.status_code, answer.json()["parameter"]) == (422, name)
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "position"),
+    [
+        (b'{"expression": }', "line 1, column 16: this is no JSON; write a value", 15),
+        (b'{"expression": "\xff"}', "byte 17: this is no text; send JSON in UTF-8", None),
+        (b"[" * 1900 + b"]", "; ", None),
+        (b'{"n": 1}', "expression: is missing; send it", None),
+        (b'{"expression": "d6", "expression": "d8"}', "'expression' comes twice in one", None),
+    ],
+)
+def test_broken_json_has_a_place(
+    server: Server, body: bytes, said: str, position: int | None
+) -> None:
+    """And is 422, whatever is wrong with it."""
+    kind = {"Content-Type": "application/json"}
+    answer = server.client.post("/v1/simulations", content=body, headers=kind)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert answer.json().get("position") == position
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": ["a"] * 250_000},
+        {"data": [1.5] * 200_000},
+        {"data": [[[]]] * 150_000},
+        {"data": [1], **{f"k{number}": 1 for number in range(80_000)}},
+    ],
+    ids=["text", "fractions", "lists", "members"],
+)
+def test_a_large_odd_body_has_one_error(body: dict[str, Any]) -> None:
+    """What is odd is found in one pass that ends there, however much there is."""
+    told: list[Any] = []
+    try:
+        recorded(CheckRequest.model_validate(body).data)
+    except ValidationError as error:
+        told = error.errors()
+    except ProblemError as error:
+        told = [error.problem]
+    assert len(told) == 1
+
+
 def test_old_jobs_are_let_go(server: Server) -> None:
     """The table does not grow without end."""
     for _ in range(60):
         server.result(server.post(expression="d6", n=10))
     told = server.client.get("/v1/simulations", params={"limit": 100}).json()
     assert len(told["simulations"]) < 60
+
+
+def test_what_ended_last_is_kept() -> None:
+    """However early it was posted, and however many wait."""
+    table = JobTable(Path(":memory:"))
+    jobs = [table.add(f"{i}", {"expression": "d6"}, "", None, "") for i in range(8)]
+    for ended, job in enumerate([jobs[1], jobs[2], jobs[0]]):
+        job.state, job.ended = "done", float(ended)
+        table.finish(job, b"{}")
+    table.prune(keep=2, most_bytes=100)
+    assert [name for name in "0123" if table.get(name)] == ["0", "2", "3"]
+    table.close()
 
 
 @pytest.mark.parametrize(
@@ -206,6 +340,90 @@ def test_a_form_of_another_page_is_not_heard(server: Server) -> None:
     body = json.dumps({"expression": "2d6"})
     answer = server.client.post("/v1/exact", content=body, headers={"Content-Type": "text/plain"})
     assert (answer.status_code, answer.json()["type"]) == (415, "/problems#media-type")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://dice.example"}, 200),
+        ({"Origin": "http://localhost:1", "Host": "localhost:1"}, 200),
+    ],
+)
+def test_another_page_is_not_heard(server: Server, headers: dict[str, str], status: int) -> None:
+    """Where a browser says whose page asks, it has to be the service's own."""
+    answer = server.client.post("/v1/exact", json={"expression": "d6"}, headers=headers)
+    assert answer.status_code == status
+    gone = server.client.delete("/v1/simulations/none", headers=headers)
+    assert gone.status_code == (403 if status == 403 else 404)
+    assert server.client.get("/healthz", headers=headers).status_code == 200
+
+
+def test_a_body_without_a_type_is_not_heard(server: Server) -> None:
+    """Whatever FastAPI would make of it."""
+    text = b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Type:\r\nConnection: close\r\n"
+    answer = asked(server, text + b'Content-Length: 19\r\n\r\n{"expression":"d6"}')
+    assert answer.startswith(b"HTTP/1.1 415 ")
+
+
+def test_odd_methods_are_counted_together(server: Server) -> None:
+    """So that the figures do not grow with what is sent."""
+    for number in range(3):
+        assert server.client.request(f"X{number}", "/healthz").status_code == 405
+    text = server.client.get("/metrics").text
+    assert 'method="other"' in text
+    assert 'method="X' not in text
+
+
+def test_head_is_get_without_a_body(server: Server) -> None:
+    """Wherever there is GET; of a stream it is the head alone."""
+    job = server.post(expression="d6", n=10)
+    server.result(job)
+    links = job["links"]
+    for path in ("/", "/healthz", links["self"], links["result"], links["events"]):
+        answer = server.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+    assert server.client.head("/v1/exact").status_code == 405
+
+
+def test_silent_connections_are_left(tmp_path: Path) -> None:
+    """With nothing, with half a head, and with half a second one."""
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with served(tmp_path / "data", head_seconds=0.3) as server:
+        for text in (b"", whole[:20], whole + whole[:20]):
+            answer = b""
+            try:
+                answer = asked(server, text)
+            except ConnectionResetError:
+                continue
+            assert answer.startswith(b"HTTP/1.1 200") or not answer
+
+
+def test_connections_are_counted(tmp_path: Path) -> None:
+    """One too many is told so, and a closed one makes room."""
+    with served(tmp_path / "data", connections_per_client=10) as server:
+        address = urlsplit(server.url)
+        links = [socket.create_connection((address.hostname, address.port)) for _ in range(9)]
+        wait_for(lambda: asked(server, b"").startswith(b"HTTP/1.1 503 "))
+        assert server.client.get("/healthz").status_code == 200
+        for link in links:
+            link.close()
+        wait_for(lambda: httpx.get(f"{server.url}/healthz").status_code == 200)
+
+
+def test_bodies_are_bounded_together(tmp_path: Path) -> None:
+    """Those that are not whole count, and those that broke off no more."""
+    with served(tmp_path / "data", bodies_bytes=1000, head_seconds=60.0) as server:
+        address = urlsplit(server.url)
+        head = b"POST /v1/exact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n"
+        ask = {"expression": "d6"}
+        with socket.create_connection((address.hostname, address.port)) as link:
+            link.sendall(head + b" " * 995)
+            wait_for(lambda: server.client.post("/v1/exact", json=ask).status_code == 503)
+        wait_for(lambda: server.client.post("/v1/exact", json=ask).status_code == 200)
 
 
 def test_a_token_keeps_strangers_out(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,13 +18,16 @@ from starlette.responses import Response
 import dicesim
 
 from . import schemas
+from .bodies import BodyRoute
 from .engine import Engine, last_event
 from .events import EventStream, Streams
 from .feed import Feed, event_id
-from .jobs import JobTable
+from .jobs import JobTable, State
 from .metrics import Metrics
 from .openapi import ANSWERS, TROUBLES, described_api
 from .problems import MEDIA_TYPE, ProblemError, encoded, problem
+from .refusals import refused
+from .rolls import recorded
 from .security import Guard
 from .settings import Settings
 from .simulations import described, no_result, read
@@ -35,7 +38,6 @@ _PAGE: Final = {
     "/dicesim.js": ("dicesim.js", "text/javascript; charset=utf-8"),
 }
 _OK: Final = b'{"status":"ok"}'
-_STATES = Literal["queued", "running", "done", "cancelled", "failed"]
 _Id = Annotated[str, Path(max_length=40, description="As its status says.")]
 _JSON: Final = "application/json"
 
@@ -93,10 +95,11 @@ class Service:
             ("GET", "/readyz", self.ready, 200),
             ("GET", "/metrics", self.figures, 200),
         ):
-            api.add_api_route(
+            api.router.add_api_route(
                 path,
                 endpoint,
                 methods=[method],
+                route_class_override=BodyRoute if method == "POST" else None,
                 status_code=status,
                 responses=ANSWERS[endpoint.__name__] | TROUBLES,
                 response_class=Response,
@@ -129,7 +132,7 @@ class Service:
         ] = None,
     ) -> Response:
         """Have an expression rolled."""
-        job, _ = self.engine.post(read(body, self.settings), _client(request), idempotency_key)
+        job = self.engine.post(read(body, self.settings), _client(request), idempotency_key)
         told = described(job)
         return _json(told, 202, {"Location": told["links"]["self"]})
 
@@ -139,7 +142,7 @@ class Service:
         before: Annotated[
             int | None, Query(ge=1, lt=2**62, description="As `next` has it.")
         ] = None,
-        state: Annotated[_STATES | None, Query()] = None,
+        state: Annotated[State | None, Query()] = None,
     ) -> Response:
         """List simulations, newest first."""
         jobs = self.engine.page(limit, before, state)
@@ -158,7 +161,7 @@ class Service:
     async def result(self, id: _Id) -> Response:  # noqa: A002
         """Return the result of a simulation."""
         job = self.engine.find(id)
-        result = self.engine.table.result(id) if job.finished else None
+        result = self.engine.result(job) if job.finished else None
         if result is None:
             raise no_result(job)
         return Response(result, media_type=_JSON)
@@ -176,29 +179,33 @@ class Service:
         The id of an event is the number of trials that it counts. A stream that broke off is taken
         up with the header Last-Event-ID; where there is nothing more to say, the answer is 204.
         """
-        job, seen = self.engine.find(id), event_id(last_event_id)
+        job = self.engine.find(id)
+        seen = event_id(last_event_id, most=job.request["n"] + 1)
         active = self.engine.active.get(id)
         feed = active.feed if active else Feed()
         if active is None:
-            feed.publish(*last_event(job, self.engine.table.result(id)), last=True)
+            feed.publish(*last_event(job, self.engine.result(job)), last=True)
             if feed.newer_than(seen) is None:
                 return Response(status_code=204)
         return EventStream(self.engine, feed, seen, self.streams, _client(request))
 
-    async def exact(self, body: schemas.ExactRequest) -> Response:
+    async def exact(self, request: Request, body: schemas.ExactRequest) -> Response:
         """Return the exact odds of an expression."""
-        return await self._answer("exact", body)
+        return await self._answer(request, "exact", dict(body))
 
-    async def check(self, body: schemas.CheckRequest) -> Response:
+    async def check(self, request: Request, body: schemas.CheckRequest) -> Response:
         """Hold recorded rolls against a law."""
-        return await self._answer("check", body)
+        asked = {**dict(body), "data": recorded(body.data)}
+        return await self._answer(request, "check", asked)
 
-    async def compare(self, body: schemas.CompareRequest) -> Response:
+    async def compare(self, request: Request, body: schemas.CompareRequest) -> Response:
         """Set two rules side by side."""
-        return await self._answer("compare", body)
+        return await self._answer(request, "compare", dict(body))
 
-    async def _answer(self, do: str, body: Any) -> Response:
-        return Response(await self.engine.ask({**body.model_dump(), "do": do}), media_type=_JSON)
+    async def _answer(self, request: Request, do: str, asked: dict[str, Any]) -> Response:
+        asked = {**asked, "do": do}
+        answer = await self.engine.ask(asked, _client(request), request.receive)
+        return Response(answer, media_type=_JSON)
 
     async def health(self) -> Response:
         """Tell that the service lives."""
@@ -211,6 +218,8 @@ class Service:
             raise ProblemError(problem("closing", 503, "the service is closing"))
         if not engine.rollers.ready or not engine.desks.ready:
             raise ProblemError(problem("busy", 503, "no worker is ready"), {"Retry-After": "1"})
+        if not engine.table.stands():
+            raise ProblemError(problem("internal", 503, "the table of jobs is gone"))
         return Response(_OK, media_type=_JSON)
 
     async def figures(self) -> Response:
@@ -242,23 +251,11 @@ async def _tell_problem(_request: Request, error: Exception) -> Response:
     return Response(encoded(told), told["status"], error.headers, MEDIA_TYPE)
 
 
-async def _tell_invalid(request: Request, error: Exception) -> Response:
-    """Say which member of a request cannot be used; never repeat what was sent."""
+async def _tell_invalid(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part != "body"]
-    where = ".".join(place[:1]) or "body"
-    if first["type"] == "model_attributes_type" and not _is_json(request):
-        told = problem("media-type", 415, "send Content-Type: application/json, and JSON")
-    else:
-        message = str(first["msg"]).removeprefix("Value error, ")
-        told = problem("request", 422, f"{where}: {message[:200]}", parameter=where)
+    told = refused(error.errors()[0])
     return Response(encoded(told), told["status"], media_type=MEDIA_TYPE)
-
-
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _JSON
 
 
 async def _tell_http(_request: Request, error: Exception) -> Response:

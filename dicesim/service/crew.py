@@ -8,7 +8,6 @@ alone. Nothing is shared between workers, so that a dead one leaves nothing lock
 from __future__ import annotations
 
 import multiprocessing
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from .problems import encoded, problem
+from .problems import Problem, encoded, problem
+from .turns import Turns
 from .worker import STOP, Message, Request, work
 
 # Deaths in a row, without any progress between them, after which a task is given up.
@@ -25,6 +25,8 @@ _TRIES: Final = 5
 _LOOK_SECONDS: Final = 0.05
 # How long a worker may take to come to the end of a batch.
 _GRACE_SECONDS: Final = 10.0
+# How long an answer may still take once nobody waits for it: a new worker costs as much.
+_LEFT_SECONDS: Final = 0.5
 
 
 @dataclass(eq=False)
@@ -39,7 +41,10 @@ class Task:
         Called from a thread with the kind of each message, ``started``, ``progress``, ``result``
         or ``problem``, and what it says; the last two are the end of it.
     seconds : float
-        How long it may take.
+        How long it may take: from its start, or from when it was asked, where it is not ended
+        gently.
+    client : str
+        Who asked.
     gently : bool
         Whether it is asked to stop when the time is over, or ended.
     """
@@ -47,7 +52,9 @@ class Task:
     request: Request
     tell: Callable[[str, Any], None]
     seconds: float
+    client: str = ""
     gently: bool = True
+    asked: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
     overdue: bool = False
 
@@ -65,7 +72,7 @@ class Crew:
 
     def __init__(self, size: int, *, nice: bool) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._tasks: Turns[Task] = Turns()
         self._nice = nice
         self._closing = threading.Event()
         self.size = size
@@ -81,13 +88,12 @@ class Crew:
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
-        self._tasks.put(task)
+        self._tasks.put(task.client, task)
 
     def close(self, seconds: float) -> None:
         """End all workers, after a time by force."""
         self._closing.set()
-        for _ in self._threads:
-            self._tasks.put(None)
+        self._tasks.close()
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -96,8 +102,7 @@ class Crew:
 
     def take(self) -> Task | None:
         """Wait for the next task; None at the end."""
-        task = self._tasks.get()
-        return None if self._closing.is_set() else task
+        return self._tasks.get()
 
     @property
     def closing(self) -> bool:
@@ -154,8 +159,9 @@ class _Foreman:
             self._pipe = None
 
     def _do(self, task: Task) -> None:
-        end = time.monotonic() + task.seconds
-        if task.stop.is_set():  # nobody waits for it any more
+        end = (time.monotonic() if task.gently else task.asked) + task.seconds
+        if task.stop.is_set() or time.monotonic() > end:
+            task.tell("problem", encoded(_not_begun(task)))
             return
         task.tell("started", None)
         tries = farthest = 0
@@ -191,20 +197,17 @@ class _Foreman:
             while not pipe.poll(_LOOK_SECONDS):
                 task.overdue = task.overdue or time.monotonic() > end
                 if (task.overdue or task.stop.is_set()) and not told:
-                    if not task.gently:
+                    if task.overdue and not task.gently:
                         return
                     pipe.send(STOP)
-                    told, end = True, time.monotonic() + _GRACE_SECONDS
+                    grace = _GRACE_SECONDS if task.gently else _LEFT_SECONDS
+                    told, end = True, time.monotonic() + grace
                 elif told and time.monotonic() > end:
                     return
             yield pipe.recv()
 
     def _give_up(self, task: Task) -> None:
-        """Say that nothing came of a task, and of what."""
-        if self._pipe is not None:  # it goes on, and nobody waits for it
-            self._end()
-            with suppress(EOFError, OSError):
-                self._worker()
+        """Say that nothing came of a task, and of what; only then have a new worker."""
         if task.overdue or task.stop.is_set():
             told = problem(
                 "too-slow",
@@ -220,3 +223,14 @@ class _Foreman:
                 hint="ask for less",
             )
         task.tell("problem", encoded(told))
+        if self._pipe is not None:  # it goes on, and nobody waits for it
+            self._end()
+            with suppress(EOFError, OSError):
+                self._worker()
+
+
+def _not_begun(task: Task) -> Problem:
+    if task.gently:
+        return problem("cancelled", 409, "it was cancelled before anything was rolled")
+    detail = f"others asked so much that it waited for {task.seconds:g} s"
+    return problem("busy", 429, detail, hint="try again in a second")

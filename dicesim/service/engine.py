@@ -8,6 +8,7 @@ import json
 import secrets
 import sqlite3
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,9 +19,10 @@ from typing import Any, Final
 import dicesim
 
 from .crew import Crew, Task
+from .desk import Desk, Receive
 from .feed import Feed
-from .jobs import Job, JobTable
-from .problems import Problem, ProblemError, encoded, problem
+from .jobs import UNFINISHED, Job, JobTable, State
+from .problems import ProblemError, encoded, problem
 from .settings import Settings
 from .worker import forget
 
@@ -28,17 +30,18 @@ from .worker import forget
 # one is rolled again from its beginning.
 _KEPT_FROM: Final = 3 * 10**7
 _PRUNE_EVERY: Final = 50
+_RETRY_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 1.2
-_DESK_QUEUE: Final = 64
 
 
 class Active:
-    """A job that is not finished: its row, its task, and who watches it."""
+    """A job that is not written down as finished: its row, its task, and who watches it."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.feed = Feed()
         self.task: Task | None = None
+        self.result: bytes | None = None
 
 
 class Engine:
@@ -54,17 +57,19 @@ class Engine:
         self.settings = settings
         self.table = table
         self.active: dict[str, Active] = {}
+        # Finished, but the table could not be told so yet.
+        self.unwritten: dict[str, Active] = {}
         self.clients: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.trials = 0
         self.closing = False
-        self._asked = 0
         self._loop = asyncio.get_running_loop()
         self._runs = settings.data / "runs"
         self._runs.mkdir(exist_ok=True)
         self._sweep()
         self.rollers = Crew(settings.workers, nice=True)
         self.desks = Crew(settings.desks, nice=False)
+        self.desk = Desk(settings, self.desks)
         for job in table.unfinished():
             self._take_up(job)
 
@@ -77,8 +82,8 @@ class Engine:
 
     # What comes in
 
-    def post(self, request: dict[str, Any], client: str, key: str | None) -> tuple[Job, bool]:
-        """Take a job in, and tell whether it is new.
+    def post(self, request: dict[str, Any], client: str, key: str | None) -> Job:
+        """Take a job in, or return the one that its key names.
 
         Raises
         ------
@@ -97,19 +102,28 @@ class Engine:
                         parameter="Idempotency-Key",
                     )
                 )
-            return self.find(known.id), False
+            return self.find(known.id)
         self._check_room(client)
         # What is settled here is what makes the job the same whenever it is rolled.
         seed = dicesim.fresh_seed() if request["seed"] is None else request["seed"]
         job = self.table.add(secrets.token_hex(8), {**request, "seed": seed}, client, key, digest)
         self._take_up(job)
         if job.number % _PRUNE_EVERY == 0:
-            self.table.prune(self.settings.keep, self.settings.keep_bytes)
-        return job, True
+            self._prune()
+        return job
 
-    def _check_room(self, client: str) -> None:
+    def _prune(self) -> None:
+        try:
+            self.table.prune(self.settings.keep, self.settings.keep_bytes)
+        except sqlite3.Error as error:  # no reason to refuse what was taken in
+            _log("old jobs are not let go", error)
+
+    def _check_open(self) -> None:
         if self.closing:
             raise ProblemError(problem("closing", 503, "try again soon"), {"Retry-After": "2"})
+
+    def _check_room(self, client: str) -> None:
+        self._check_open()
         waiting = len(self.active) - self.settings.workers
         if waiting >= self.settings.queue:
             detail = f"{waiting} jobs wait already"
@@ -128,7 +142,8 @@ class Engine:
         if job.cancel:  # an earlier process was told so, and had no time
             self._finish(active, "cancelled", told=_cancelled())
             return
-        active.task = Task(self._request(job), self._teller(active), self.settings.seconds)
+        asked, seconds = self._request(job), self.settings.seconds
+        active.task = Task(asked, self._teller(active), seconds, job.client)
         active.feed.publish(0, "progress", json.dumps(_nothing_yet(job)).encode())
         self.rollers.submit(active.task)
 
@@ -175,8 +190,8 @@ class Engine:
             self._finish(active, "cancelled", told=_cancelled())
         else:
             self._finish(active, "failed", told=value)
-        if kind in ("result", "problem"):  # the worker has left the file
-            forget(self._file(job))
+        if kind in ("result", "problem") and job.id not in self.unwritten:
+            forget(self._file(job))  # the worker has left it
 
     def _take_result(self, active: Active, complete: bool, done: int, data: bytes) -> None:
         if complete:
@@ -193,7 +208,7 @@ class Engine:
     def _finish(
         self,
         active: Active,
-        state: str,
+        state: State,
         done: int = 0,
         result: bytes | None = None,
         told: bytes | None = None,
@@ -201,19 +216,36 @@ class Engine:
         job = active.job
         if job.finished:  # it was cancelled as it was started
             return
-        try:
-            job.ended = self.table.finish(job.id, state, done, result, told)
-        except sqlite3.Error as error:  # the disk is full, perhaps
-            print(f"dicesim serve: a job is not written down: {error}", file=sys.stderr)  # noqa: T201
-            state, result, told = "failed", None, encoded(_unkept())
-        job.state, job.done, job.problem = state, done, told
+        job.state, job.done, job.problem, job.ended = state, done, told, time.time()
+        active.result = result
         del self.active[job.id]
         self.clients[job.client] -= 1
         if not self.clients[job.client]:
             del self.clients[job.client]
         self.finished[state] += 1
         self.trials += done
+        self._write(active)
         active.feed.publish(*last_event(job, result), last=True)
+
+    def _write(self, active: Active) -> None:
+        try:
+            self.table.finish(active.job, active.result)
+        except sqlite3.Error as error:  # the disk is full, perhaps
+            if not self.unwritten:
+                _log("a job is not written down yet", error)
+                self._loop.call_later(_RETRY_SECONDS, self._write_again)
+            self.unwritten[active.job.id] = active
+
+    def _write_again(self) -> None:
+        """Write down what could not be before; what still cannot is kept for the next time."""
+        waiting, self.unwritten = self.unwritten, {}
+        for active in waiting.values():
+            if self.unwritten or self.closing:
+                self.unwritten[active.job.id] = active
+                continue
+            self._write(active)
+            if not self.unwritten:
+                forget(self._file(active.job))
 
     # What is asked
 
@@ -225,7 +257,7 @@ class Engine:
         ProblemError
             There is none with this name.
         """
-        active = self.active.get(name)
+        active = self.active.get(name) or self.unwritten.get(name)
         job = active.job if active else self.table.get(name)
         if job is None:
             raise ProblemError(
@@ -235,14 +267,20 @@ class Engine:
             )
         return job
 
+    def result(self, job: Job) -> bytes | None:
+        """Return the result of a job, as JSON, if it has one."""
+        active = self.unwritten.get(job.id)
+        return active.result if active else self.table.result(job.id)
+
     def page(self, limit: int, before: int | None, state: str | None) -> list[Job]:
-        """Return jobs, newest first; the table does not know which of them are being rolled."""
-        if state in ("queued", "running"):
-            jobs = [active.job for active in self.active.values() if active.job.state == state]
-            jobs = [job for job in jobs if before is None or job.number < before]
-            return sorted(jobs, key=lambda job: -job.number)[:limit]
-        found = self.table.page(limit, before, state)
-        return [self.active[job.id].job if job.id in self.active else job for job in found]
+        """Return jobs, newest first; the table does not know how all of them stand."""
+        held = [active.job for active in (*self.active.values(), *self.unwritten.values())]
+        found = {job.id: job for job in held if job.number < (before or job.number + 1)}
+        if state not in UNFINISHED:
+            for job in self.table.page(limit, before, state):
+                found.setdefault(job.id, job)
+        jobs = [job for job in found.values() if state in (None, job.state)]
+        return sorted(jobs, key=lambda job: -job.number)[:limit]
 
     def cancel(self, name: str) -> Job:
         """Ask a job to stop; one that is finished stays as it is."""
@@ -250,14 +288,17 @@ class Engine:
         active = self.active.get(name)
         if active is None or active.task is None or job.cancel:
             return job
-        self.table.ask_to_stop(name)
         job.cancel = True
         active.task.stop.set()
+        try:
+            self.table.ask_to_stop(name)
+        except sqlite3.Error as error:  # it stops, and its end is written down later
+            _log("the wish to cancel is not written down", error)
         if job.state == "queued":
             self._finish(active, "cancelled", told=_cancelled())
         return job
 
-    async def ask(self, request: dict[str, Any]) -> bytes:
+    async def ask(self, request: dict[str, Any], client: str, receive: Receive) -> bytes:
         """Have something answered at once.
 
         Raises
@@ -265,30 +306,8 @@ class Engine:
         ProblemError
             It cannot be answered, or not now.
         """
-        if self._asked >= _DESK_QUEUE or self.closing:
-            told = problem("busy", 429, "too many ask at once", hint="try again in a second")
-            raise ProblemError(told, {"Retry-After": "1"})
-        answer: asyncio.Future[tuple[str, bytes]] = self._loop.create_future()
-
-        def settle(kind: str, value: bytes) -> None:
-            if kind != "started" and not answer.done():
-                answer.set_result((kind, value))
-
-        task = Task(
-            {**request, "limits": asdict(self.settings.desk_limits)},
-            lambda kind, value: self._call(settle, kind, value),
-            self.settings.desk_seconds,
-            gently=False,
-        )
-        self._asked += 1
-        try:
-            self.desks.submit(task)
-            kind, value = await answer
-        finally:
-            self._asked -= 1
-        if kind == "problem":
-            raise ProblemError(json.loads(value))
-        return value
+        self._check_open()
+        return await self.desk.ask(request, client, receive)
 
     # The end
 
@@ -319,9 +338,8 @@ def _nothing_yet(job: Job) -> dict[str, Any]:
     }
 
 
-def _unkept() -> Problem:
-    hint = "it goes on when the service is started again"
-    return problem("internal", 500, "the result could not be written down", hint=hint)
+def _log(what: str, error: Exception) -> None:
+    print(f"dicesim serve: {what}: {error}", file=sys.stderr)  # noqa: T201  (who runs it should know)
 
 
 def _cancelled() -> bytes:

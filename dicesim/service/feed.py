@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-# An id beyond the trials of any job: that of its last event.
+# Of the longest id that any event can have.
 _DIGITS: Final = 19
 
 
@@ -68,14 +68,14 @@ def block(number: int, name: str, data: bytes) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, name.encode(), data)
 
 
-def event_id(text: str | None) -> int:
-    """Read a Last-Event-ID; what is none counts as nothing seen.
+def event_id(text: str | None, most: int) -> int:
+    """Read a Last-Event-ID; what is none, or beyond the last event, counts as nothing seen.
 
     Examples
     --------
-    >>> event_id("12"), event_id("x"), event_id(None)
-    (12, -1, -1)
+    >>> event_id("12", 101), event_id("x", 101), event_id(None, 101), event_id("102", 101)
+    (12, -1, -1, -1)
     """
     if text is not None and text.isascii() and text.isdigit() and len(text) <= _DIGITS:
-        return int(text)
+        return int(text) if int(text) <= most else -1
     return -1

@@ -13,7 +13,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -26,8 +26,10 @@ _INDEX: Final = "CREATE INDEX IF NOT EXISTS by_state ON jobs (state, number)"
 _COLUMNS: Final = (
     "number, id, request, client, key, digest, state, cancel, done, created, ended, problem"
 )
-UNFINISHED: Final = ("queued", "running")
-STATES: Final = (*UNFINISHED, "done", "cancelled", "failed")
+State = Literal["queued", "running", "done", "cancelled", "failed"]
+UNFINISHED: Final[tuple[State, ...]] = ("queued", "running")
+FINISHED: Final[tuple[State, ...]] = ("done", "cancelled", "failed")
+_OPEN: Final = f"state IN {UNFINISHED}"
 _PATIENCE_SECONDS: Final = 2.0
 
 
@@ -47,7 +49,7 @@ class Job:
         Who asked for it.
     key, digest : str, optional
         Idempotency-Key, and what it was used for.
-    state : {"queued", "running", "done", "cancelled", "failed"}
+    state : State
     cancel : bool
         Whether it was asked to stop.
     done : int
@@ -64,7 +66,7 @@ class Job:
     client: str
     key: str | None
     digest: str
-    state: str
+    state: State
     cancel: bool
     done: int
     created: float
@@ -93,9 +95,11 @@ class JobTable:
     Examples
     --------
     >>> table = JobTable(Path(":memory:"))
-    >>> table.add("a1", {"expression": "2d6"}, "127.0.0.1", None, "").state
+    >>> job = table.add("a1", {"expression": "2d6"}, "127.0.0.1", None, "")
+    >>> job.state
     'queued'
-    >>> _ = table.finish("a1", "done", 10, b"{}")
+    >>> job.state, job.done, job.ended = "done", 10, job.created + 1
+    >>> table.finish(job, b"{}")
     >>> table.get("a1").done, table.result("a1")
     (10, b'{}')
     >>> table.prune(keep=5, most_bytes=1)
@@ -104,6 +108,7 @@ class JobTable:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_SECONDS)
         try:
             for statement in (
@@ -119,6 +124,11 @@ class JobTable:
         except sqlite3.Error:
             self._db.close()
             raise
+        self._file = _identity(path)
+
+    def stands(self) -> bool:
+        """Whether the file is still in its place; without it, all would be lost at the end."""
+        return _identity(self._path) == self._file
 
     def close(self) -> None:
         """Leave the file to others."""
@@ -156,25 +166,16 @@ class JobTable:
         """Note that a job is to be cancelled."""
         self._db.execute("UPDATE jobs SET cancel = 1 WHERE id = ?", (name,))
 
-    def finish(
-        self,
-        name: str,
-        state: str,
-        done: int,
-        result: bytes | None = None,
-        problem: bytes | None = None,
-    ) -> float:
-        """Note what came of a job, and return when that was."""
-        ended = time.time()
+    def finish(self, job: Job, result: bytes | None = None) -> None:
+        """Note what came of a job."""
         self._db.execute(
             "UPDATE jobs SET state = ?, done = ?, ended = ?, result = ?, problem = ? WHERE id = ?",
-            (state, done, ended, result, problem, name),
+            (job.state, job.done, job.ended, result, job.problem, job.id),
         )
-        return ended
 
     def unfinished(self) -> list[Job]:
         """Return the jobs that an earlier process left, oldest first."""
-        return self._rows("state IN ('queued', 'running') ORDER BY number")
+        return self._rows(f"{_OPEN} ORDER BY number")
 
     def page(self, limit: int, before: int | None, state: str | None) -> list[Job]:
         """Return jobs, newest first, from before a number on."""
@@ -182,12 +183,13 @@ class JobTable:
         return self._rows(where, before or 2**62, state, state, limit)
 
     def prune(self, keep: int, most_bytes: int) -> None:
-        """Forget finished jobs but the newest, so many and with so large results."""
+        """Forget finished jobs but those that ended last, so many and with so large results."""
         self._db.execute(
-            "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND number IN ("
-            "SELECT number FROM (SELECT number, row_number() OVER newest AS place, "
-            "sum(coalesce(length(result), 0)) OVER newest AS bytes FROM jobs "
-            "WINDOW newest AS (ORDER BY number DESC)) WHERE place > ? OR bytes > ?)",
+            "DELETE FROM jobs WHERE number IN ("  # noqa: S608  (no user's text)
+            "SELECT number FROM (SELECT number, row_number() OVER latest AS place, "
+            "sum(coalesce(length(result), 0)) OVER latest AS bytes FROM jobs "
+            f"WHERE NOT ({_OPEN}) "
+            "WINDOW latest AS (ORDER BY ended DESC, number DESC)) WHERE place > ? OR bytes > ?)",
             (keep, most_bytes),
         )
 
@@ -204,3 +206,11 @@ class JobTable:
                 for number, name, request, client, key, digest, state, cancel, done, created,
                 ended, problem in rows
             ]  # fmt: skip
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from .engine import Engine
 from .events import Streams
+from .jobs import FINISHED, UNFINISHED
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -56,14 +57,15 @@ class _EngineFigures(Collector):
         engine = self._engine
         states = [active.job.state for active in engine.active.values()]
         jobs = GaugeMetricFamily("dicesim_jobs", "Jobs that are not finished.", labels=["state"])
-        for state in ("queued", "running"):
+        for state in UNFINISHED:
             jobs.add_metric([state], states.count(state))
         yield jobs
         ended = CounterMetricFamily("dicesim_jobs_ended", "Jobs that ended.", labels=["state"])
-        for state in ("done", "cancelled", "failed"):
+        for state in FINISHED:
             ended.add_metric([state], engine.finished[state])
         yield ended
         yield CounterMetricFamily("dicesim_trials", "Trials of ended jobs.", engine.trials)
         yield GaugeMetricFamily("dicesim_streams", "Event streams.", self._streams.open)
+        yield GaugeMetricFamily("dicesim_questions", "Unanswered questions.", engine.desk.open)
         deaths = engine.rollers.deaths + engine.desks.deaths
         yield CounterMetricFamily("dicesim_worker_deaths", "Workers that died.", deaths)

@@ -34,6 +34,7 @@ NOT_FOUND: Final = _problems(
 TROUBLES: Final = _problems(
     s400="The request cannot be read.",
     s401="The service wants its token.",
+    s403="A page from elsewhere asks.",
     s421="The service answers on its own machine alone.",
     s500="Something went wrong in the service.",
     s503="The service cannot do it now.",

@@ -33,6 +33,7 @@ _TITLES: Final = {
     "too-late": "The body came too slowly",
     "media-type": "The body is no JSON",
     "host": "Another host is meant",
+    "origin": "Another page asks",
     "closing": "The service is closing",
     "request": "The request cannot be read",
     "method": "No such method here",

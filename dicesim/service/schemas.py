@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 import dicesim
 
+from .jobs import State
 from .settings import LONGEST_EXPRESSION
 
 _SEEDS = 2**256
+_LONGEST_NAME: Final = 50
 
 
 def _whole(value: object) -> object:
@@ -22,7 +33,20 @@ def _whole(value: object) -> object:
         It is one.
     """
     if isinstance(value, (bool, str)):
-        raise ValueError("write a whole number")
+        raise ValueError("is no whole number; write one without quotes, as in 1000")
+    return value
+
+
+def _number(value: object) -> object:
+    """Let no truth value and no text pass for a number.
+
+    Raises
+    ------
+    ValueError
+        It is one.
+    """
+    if isinstance(value, (bool, str)):
+        raise ValueError("is no number; write one without quotes, as in 0.01")
     return value
 
 
@@ -59,7 +83,7 @@ Seed = Annotated[
         json_schema_extra={
             "anyOf": [
                 {"type": "integer", "minimum": 0, "exclusiveMaximum": _SEEDS},
-                {"type": "string", "pattern": "^[0-9]{1,77}$"},
+                {"type": "string", "pattern": "^[0-9]{1,78}$"},
                 {"type": "null"},
             ]
         },
@@ -69,6 +93,29 @@ Seed = Annotated[
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, value: Any) -> Any:
+        """Refuse the first unknown member; pydantic would go on to list every one.
+
+        Raises
+        ------
+        PydanticCustomError
+            There is one.
+        """
+        known = list(cls.model_fields)
+        members = value if isinstance(value, dict) else ()
+        odd = next((name for name in members if name not in known), None)
+        if odd is None:
+            return value
+        near = get_close_matches(odd[:_LONGEST_NAME], known, 1)
+        hint = f"write {near[0]}, perhaps" if near else "leave it out"
+        raise PydanticCustomError(
+            "unknown_member",
+            "is not known; {hint}: there are {known}",
+            {"name": odd[:_LONGEST_NAME], "hint": hint, "known": ", ".join(known)},
+        )
 
 
 class SimulationRequest(_Request):
@@ -110,7 +157,20 @@ class CheckRequest(_Request):
     """Rolls of a real die, and the law that they are held against."""
 
     data: Annotated[
-        str | list[Whole] | list[list[Whole]] | dict[str, Whole],
+        Any,  # judged by itself: there may be very many, and pydantic would list each that is odd
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "integer"}},
+                    {
+                        "type": "array",
+                        "items": {"type": "array", "items": {"type": "integer"}},
+                    },
+                    {"type": "object", "additionalProperties": {"type": "integer"}},
+                ]
+            }
+        ),
         Field(
             description="Rolls in order; or rows with a face of each die; or how often each face "
             "came, by face; or a text as of a file: a roll on each line, or a table."
@@ -126,7 +186,7 @@ class CheckRequest(_Request):
     ] = False
     alpha: Annotated[
         float,
-        BeforeValidator(_whole),
+        BeforeValidator(_number),
         Field(gt=0, lt=0.5, description="Probability of an alarm if all is as it should be."),
     ] = dicesim.RECORDED_ALARM
 
@@ -203,7 +263,7 @@ class Simulation(BaseModel):
     """How a simulation stands."""
 
     id: str
-    state: Literal["queued", "running", "done", "cancelled", "failed"]
+    state: State
     expression: str
     description: Annotated[str, Field(description="What was understood, in words.")]
     n: Annotated[int, Field(description="Trials so far.")]

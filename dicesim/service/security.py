@@ -32,6 +32,9 @@ _PAGE_HEADERS: Final = (
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS", "TRACE"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FOREIGN: Final = frozenset({b"cross-site", b"same-site"})
 
 Note = Callable[[str, str, int, float], None]
 
@@ -52,6 +55,7 @@ class Guard:
         self._settings = settings
         self._note = note
         self._token = settings.token.encode() if settings.token else None
+        self._held = 0  # bytes of all bodies that are being read or answered
         self._hosts = _LOCAL_NAMES | {settings.host} if settings.local else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,27 +64,28 @@ class Guard:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        if method == "HEAD":  # the server leaves the body out
+            scope, receive = {**scope, "method": "GET"}, _left
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _add_headers(message, scope["path"])
                 route = getattr(scope.get("route"), "path", "none")
                 seconds = time.perf_counter() - start
-                self._note(scope["method"], route, message["status"], seconds)
+                self._note(method, route, message["status"], seconds)
             await send(message)
 
         headers = dict(scope["headers"])
         told, more = self._refusal(scope["path"], headers)
-        if told is None and scope["method"] in _WITH_BODY:
-            body = await self._body(headers, receive)
-            if isinstance(body, dict):
-                told, more = body, ((b"connection", b"close"),)
-            else:
-                receive = _replayed(body, receive)
-        if told is None:
-            await self._app(scope, receive, guarded)
-        else:
+        if told is None and method not in _SAFE and _is_foreign(headers):
+            told = problem("origin", 403, "another page asks", hint="open this service's own page")
+        if told is not None:
             await _send_problem(told, guarded, more)
+        elif method in _WITH_BODY:
+            await self._answer_posted(scope, headers, receive, guarded)
+        else:
+            await self._app(scope, receive, guarded)
 
     def _refusal(
         self, path: str, headers: dict[bytes, bytes]
@@ -99,26 +104,66 @@ class Guard:
                 return told, ((b"www-authenticate", b"Bearer"),)
         return None, ()
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | Problem | None:
-        """Read a body that is not too large, and comes in time; None if the client left."""
+    async def _answer_posted(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        body = bytearray()
+        try:
+            told = await self._read(body, headers, receive)
+            if told is None:
+                await self._app(scope, _replayed(bytes(body), receive), send)
+            else:
+                await _send_problem(told, send, ((b"connection", b"close"),))
+        finally:
+            self._held -= len(body)
+
+    async def _read(
+        self, body: bytearray, headers: dict[bytes, bytes], receive: Receive
+    ) -> Problem | None:
+        """Read a body, or say why it is not taken: too large, too late, or too many of them."""
         most = self._settings.body_bytes
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > most:
             return _too_large(most)
-        body = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_seconds):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        return None
-                    body += message.get("body", b"")
+                        return problem("too-late", 408, "the body broke off", hint="send it again")
+                    piece = message.get("body", b"")
+                    body += piece
+                    self._held += len(piece)
                     if len(body) > most:
                         return _too_large(most)
+                    if self._held > self._settings.bodies_bytes:
+                        detail, hint = "others send too much now", "try again in a second"
+                        return problem("busy", 503, detail, hint=hint)
                     if not message.get("more_body", False):
-                        return bytes(body)
+                        return None
         except TimeoutError:
             return problem("too-late", 408, "the body did not come in time", hint="send it again")
+
+
+def _is_foreign(headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser says that a page from elsewhere asks.
+
+    Examples
+    --------
+    >>> _is_foreign({b"host": b"localhost:8000", b"origin": b"http://localhost:8000"})
+    False
+    >>> _is_foreign({b"host": b"localhost:8000", b"origin": b"null"})
+    True
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:  # what it says holds behind a proxy that changes the host, too
+        return site in _FOREIGN
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2] != headers.get(b"host", b"")
+
+
+async def _left() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _too_large(most: int) -> Problem:
@@ -126,13 +171,9 @@ def _too_large(most: int) -> Problem:
     return problem("too-large", 413, f"a body may have {most:,} bytes", hint=hint)
 
 
-def _replayed(body: bytes | None, receive: Receive) -> Receive:
+def _replayed(body: bytes, receive: Receive) -> Receive:
     """Return what gives a body that was read already."""
-    first: list[Message] = [
-        {"type": "http.disconnect"}
-        if body is None
-        else {"type": "http.request", "body": body, "more_body": False}
-    ]
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return first.pop() if first else await receive()

@@ -17,13 +17,13 @@ import uvicorn
 import dicesim
 
 from .app import Service
+from .connections import Connections, bounded
 from .jobs import JobTable
 from .settings import Settings
 
 _INTERRUPTED: Final = 130
 # What is left for answers that are on their way, once streams have been told to end.
 _GRACE_SECONDS: Final = 1
-_BACKLOG: Final = 2048
 _SEND_BYTES: Final = 2**16
 _UNREAD_MS: Final = 30_000
 
@@ -45,8 +45,11 @@ def serve(settings: Settings, started: Callable[[str], None]) -> int:
     listener = _listen(settings)
     _prepare(settings)
     service = Service(settings)
+    connections = Connections(settings)
     config = uvicorn.Config(
         service.app,
+        http=bounded(connections),
+        backlog=connections.backlog,
         lifespan="on",
         access_log=False,
         log_level="warning",
@@ -121,7 +124,7 @@ def _listen(settings: Settings) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _bound(listener)
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen()
     except OSError as error:
         listener.close()
         raise dicesim.ParameterError(

@@ -31,6 +31,8 @@ class Settings:
         Processes that answer what is answered at once.
     queue, jobs_per_client : int
         Jobs that may wait, and jobs of one client that are not finished.
+    questions, questions_per_client : int
+        Questions that are answered at once and not answered yet.
     streams, streams_per_client : int
         Event streams that are open at once.
     n : int
@@ -39,6 +41,12 @@ class Settings:
         How long a job may roll, and how long an answer may take.
     body_bytes, body_seconds : int, float
         Size of what is posted, and how long it may take to arrive.
+    bodies_bytes : int
+        Size of all that is posted at once.
+    connections, connections_per_client : int
+        Connections that are open at once, if the system allows for so many.
+    head_seconds : float
+        How long the head of a request may take to arrive.
     keep, keep_bytes : int
         Finished jobs that are kept, the newest, and bytes of their results.
     heartbeat, send_seconds : float
@@ -59,7 +67,9 @@ class Settings:
     workers: int = field(default_factory=lambda: processors())
     desks: int = 2
     queue: int = 256
-    jobs_per_client: int = 256
+    jobs_per_client: int = 64
+    questions: int = 64
+    questions_per_client: int = 32
     streams: int = 512
     streams_per_client: int = 256
     n: int = 10**10
@@ -67,6 +77,10 @@ class Settings:
     desk_seconds: float = 5.0
     body_bytes: int = 2**20
     body_seconds: float = 10.0
+    bodies_bytes: int = 2**26
+    connections: int = 2048
+    connections_per_client: int = 1024
+    head_seconds: float = 10.0
     keep: int = 1000
     keep_bytes: int = 2**28
     heartbeat: float = 15.0

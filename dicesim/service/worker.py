@@ -10,7 +10,6 @@ import io
 import json
 import os
 import queue
-import re
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import Any, Final
 import dicesim
 
 from .problems import ProblemError, encoded, problem, problem_of
+from .rolls import counts_by_face
 
 STOP: Final = "stop"
 # A worker gives way to the event loop, which has little to do, and soon.
@@ -32,7 +32,6 @@ _NICE: Final = 10
 _SNAPSHOT_SECONDS: Final = 0.1
 # A snapshot may take this share of a worker's time.
 _SHARE: Final = 20
-_FACE: Final = re.compile(r"-?[0-9]{1,19}")
 _QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Request = dict[str, Any]
@@ -176,7 +175,7 @@ class Snapshots:
         self._send = send
         self._due = 0.0
         self._pmf: dicesim.PMF | None = None
-        self._looked = False
+        self._finding: threading.Thread | None = None
 
     def look(self, progress: dicesim.Progress) -> None:
         """Send a snapshot, if it is time for one."""
@@ -202,20 +201,23 @@ class Snapshots:
         )
 
     def _chi_square(self, tally: dicesim.Tally) -> dict[str, Any] | None:
-        if not self._looked:
-            self._looked = True
-            with suppress(dicesim.ExactUnavailable):
-                self._pmf = dicesim.exact(self._expression, limits=self._limits)
+        if self._finding is None:  # it may take seconds, for which neither news nor a stop waits
+            self._finding = threading.Thread(target=self._find_law, daemon=True)
+            self._finding.start()
         if self._pmf is None or len(self._pmf) < 2:
             return None
         check = dicesim.goodness_of_fit(tally, self._pmf)
         return {"statistic": check.statistic, "dof": check.dof, "p_value": check.p_value}
 
+    def _find_law(self) -> None:
+        with suppress(dicesim.DicesimError, MemoryError):
+            self._pmf = dicesim.exact(self._expression, limits=self._limits)
+
 
 def _exact(request: Request) -> bytes:
     tree = dicesim.parse(request["expression"])
     about = {
-        "schema": "dicesim.exact/1",
+        "schema": "dicesim.service.exact/1",
         "expression": dicesim.unparse(tree),
         "description": dicesim.describe(tree),
         "notes": list(dicesim.caveats(tree)),
@@ -227,7 +229,7 @@ def _exact(request: Request) -> bytes:
         told = problem_of(error) | {name: about[name] for name in ("expression", "description")}
         raise ProblemError(told) from error
     quantiles = [{"q": q, "outcome": pmf.quantile(q)} for q in _QUANTILES]
-    return _json({**about, "quantiles": quantiles, **pmf.to_dict()})
+    return _json({**about, "quantiles": quantiles, **(pmf.to_dict() | about)})
 
 
 def _check(request: Request) -> bytes:
@@ -245,14 +247,13 @@ def _check(request: Request) -> bytes:
         )
     else:
         if isinstance(data, dict):  # whose keys are text in JSON
-            data = {_face(key): count for key, count in data.items()}
+            data = counts_by_face(data)
         result = dicesim.check(data, against, alpha=alpha, limits=limits)
-    return _json({"description": dicesim.describe(dicesim.parse(against)), **result.to_dict()})
-
-
-def _face(key: str) -> int | str:
-    """Read a face; what is none is left to be refused."""
-    return int(key) if _FACE.fullmatch(key) else key
+    about = {
+        "schema": "dicesim.service.check/1",
+        "description": dicesim.describe(dicesim.parse(against)),
+    }
+    return _json(about | result.to_dict() | about)
 
 
 def _compare(request: Request) -> bytes:
