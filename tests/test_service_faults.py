@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import resource
 import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,18 @@ def test_a_wish_to_cancel_outlives_the_service(tmp_path: Path) -> None:
         server.start()
         wait_for(lambda: server.status(first)["state"] == "cancelled")
         assert server.status(second)["state"] == "cancelled"
+
+
+def test_a_rule_that_can_be_read_no_more(tmp_path: Path) -> None:
+    """An unfinished job of an earlier version fails by itself; the service starts all the same."""
+    with served(tmp_path / "data") as server:
+        job = server.post(**LONG)
+        server.end(signal.SIGKILL)
+        with closing(sqlite3.connect(tmp_path / "data" / "jobs.db")) as table, table:
+            table.execute("UPDATE jobs SET request = replace(request, '2d6', '2d6?')")
+        server.start()
+        wait_for(lambda: server.status(job)["state"] == "failed")
+        assert server.status(job)["problem"]["type"] == "/problems#notation"
 
 
 def test_a_damaged_checkpoint_is_begun_anew(tmp_path: Path, middle: dict[int, int]) -> None:

@@ -149,8 +149,11 @@ class Engine:
 
     def _request(self, job: Job) -> dict[str, Any]:
         asked = job.request
-        price = 1 if asked["method"] == "multinomial" else dicesim.parse(asked["expression"]).price
-        kept = asked["method"] == "roll" and price * asked["n"] >= _KEPT_FROM
+        price = 0
+        if asked["method"] == "roll":
+            with suppress(dicesim.DicesimError):  # of an earlier version; the worker says why
+                price = dicesim.parse(asked["expression"]).price
+        kept = price * asked["n"] >= _KEPT_FROM
         return {
             **asked,
             "do": "run",
