@@ -227,7 +227,10 @@ class PoolReader(Reader):
             span = self._span(sign.position)
             hint = objection.hint
             if failure is None:
-                hint += f"; write ({pool}){span.text} to compare the total"
+                # What stands before belongs to the total, unless something is open there.
+                whole = self._text[: sign.position].strip()
+                total = pool if any(mark in whole for mark in "({,;=") else whole
+                hint += f"; write ({total}){span.text} to compare the total"
             raise self._refusal(span, objection.expected, hint)
         return count
 

@@ -45,3 +45,31 @@ def test_bad_models_end_in_one_line(
     assert done.returncode == code
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+CHATTY = """
+print("imported")
+def play(dice):
+    print("rolling")
+    return dice.roll("2d6")
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_what_a_model_prints_is_no_part_of_the_answer(
+    start: str, tmp_path: Path, command_line: CommandLine
+) -> None:
+    """It goes to stderr, from workers too."""
+    file = tmp_path / "chatty.py"
+    file.write_text(CHATTY)
+    options = ("--n", "1e5", "--executor", "process", "--start-method", start, "--json")
+    done = command_line("run", "--model", f"{file}:play", *options)
+    assert json.loads(done.stdout)["n"] == 10**5
+    assert {"imported", "rolling"} <= set(done.stderr.split())
+
+
+def test_a_model_in_place_of_an_expression_is_told(command_line: CommandLine) -> None:
+    """The option is easily forgotten."""
+    done = command_line("run", "examples/craps.py:pass_line")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is a rule in Python; write --model examples/craps.py:pass_line" in done.stderr

@@ -186,6 +186,7 @@ REFUSED = [
     ("2d6=7", 3, "an operator or the end", "write == to compare"),
     ("2d6=>7", 3, "an operator or the end", "write >=, <= or !="),
     ("2d6<>7", 3, "an operator or the end", "write >=, <= or !="),
+    ("2d6 + 1d8 >= 10", 10, "a condition that some die can meet", "dice show 1 to 8, so the count would always be 0; write (2d6 + 1d8)>= 10 to compare the total"),
     ("2d6>=9>=1", 3, "a condition that some die can meet", "dice show 1 to 6, so the count would always be 0; write (2d6)>=9 to compare the total"),
     ("(2d6)>=9>=1", 8, "one comparison at most", "where both have to hold, write names, as in x = 2d6; (5<=x)*(x<=9); to compare the 1 or 0, ((2d6)>=9)>=1"),
     ("(2d6)>=2d6>=3", 10, "one comparison at most", "where both have to hold, write names, as in x = 2d6; (5<=x)*(x<=9); to compare the 1 or 0, ((2d6)>=2d6)>=3"),

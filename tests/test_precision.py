@@ -212,6 +212,12 @@ def test_the_command_line(command_line: CommandLine) -> None:
     bad = command_line("run", "--of", ">= x")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr.startswith("dicesim: --of: cannot read '>= x'")
+    bad = command_line("run", "--until-se", "1%")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "--until-se: '1%' cannot be meant of the mean" in bad.stderr
+    missed = command_line("run", "--until-se", "1e-9", "--n", "1000", "--quiet", "--strict")
+    assert missed.returncode == 1
+    assert missed.stderr == "note: 1,000 trials, the most allowed, did not reach the precision\n"
     bad = command_line("run", "--until-se", "soon")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "write it as 0.001, 1e-3 or 0.1%" in bad.stderr

@@ -79,6 +79,14 @@ def test_a_store_holds_many_runs(unfinished: Path, command_line: CommandLine) ->
     assert table[2].split()[3:] == ["1,000", "100%", "7", "4d6kh3"]
 
 
+def test_the_table_tells_what_a_precise_run_needed(tmp_path: Path) -> None:
+    """Not the thousand million that it might have come to."""
+    path = tmp_path / "runs.db"
+    result = dicesim.run("2d6", until_ci=0.01, rng=3, checkpoint=path)
+    row = dicesim.format_runs(dicesim.stored_runs(path)).splitlines()[1].split()
+    assert row[3:5] == [f"{result.n:,}", "100%"]
+
+
 def test_the_table_of_runs_fits_its_width(tmp_path: Path) -> None:
     """What is too long of an expression is left out, and only what is complete has 100 %."""
     path = tmp_path / "runs.db"
