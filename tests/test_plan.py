@@ -152,7 +152,7 @@ def test_multinomial_needs_an_exact_distribution() -> None:
         dicesim.run("1000d1000", 10, method="multinomial")
     result = dicesim.run("1000d1000", 10)
     assert result.check is None
-    assert "beyond the limit of 268 MB" in result.check_unavailable
+    assert "beyond the limit of 268,435,456" in result.check_unavailable
     assert "no check: the exact weights would take" in dicesim.format_run(result)
 
 
