@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 from dicesim.errors import ExecutionError, ParameterError
-from dicesim.execution import Job, Outcomes, Schedule, Task
+from dicesim.execution import TICK, Job, Outcomes, Schedule, Task
 from dicesim.futures import FuturesExecutor, handed_in
 from dicesim.workers import obstacle, starting
 
@@ -105,8 +105,9 @@ class DaskExecutor(FuturesExecutor):
     def _fit(self, schedule: Schedule) -> None:
         now = time.monotonic()
         if now > self._next_look:
-            self._next_look = now + _LOOK
             threads = self._count()
+            # Tasks wait for the first worker, and may be done within a second of its coming.
+            self._next_look = now + (_LOOK if threads else TICK)
             if threads:
                 self._last_seen = now
                 self.workers = max(self.workers or 0, threads)

@@ -238,6 +238,22 @@ def main(address):
 if __name__ == "__main__":
     main(sys.argv[1])
 """
+LATE = """
+from distributed import Client
+
+def main(address):
+    looks = []
+    def look(progress):
+        looks.append(progress)
+        if len(looks) == 3:
+            print("no worker yet", file=sys.stderr, flush=True)
+    with Client(address) as client:
+        result = dicesim.run("9d6", 10**6, executor=client, progress=look)
+    print(result.complete, result.workers)
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+"""
 LOKY = """
 import loky
 
@@ -292,6 +308,18 @@ def test_clients_and_their_executors(cluster: Cluster, tmp_path: Path) -> None:
         assert same(results[name][3], 10**7)
     assert 0 < results["part"][2] < 10**11
     assert sum(results["part"][3].values()) == results["part"][2]
+
+
+def test_workers_that_come_late(cluster: Cluster, tmp_path: Path) -> None:
+    """A run that was begun without any tells of them, however short it is."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT + LATE)
+    command = Command([sys.executable, str(script), cluster.address])
+    assert command.process.stderr is not None
+    assert command.process.stderr.readline() == "no worker yet\n"
+    cluster.add()
+    code, out, err = command.end(PATIENCE)
+    assert (code, out, err) == (0, "True 1\n", "")
 
 
 def test_loky(tmp_path: Path) -> None:
