@@ -105,6 +105,7 @@ class JobTable:
     >>> table.prune(keep=5, most_bytes=1)
     >>> table.get("a1") is None
     True
+    >>> table.close()
     """
 
     def __init__(self, path: Path) -> None:
