@@ -496,3 +496,20 @@ def test_a_token_that_is_none(browser: Any, tmp_path: Path) -> None:
         playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
         playwright.expect(opened.locator("#unlock")).to_be_hidden()
         context.close()
+
+
+def test_a_refusal_that_comes_late(browser: Any, tmp_path: Path) -> None:
+    """What was asked before the token was typed, and is refused after, is asked again with it."""
+    with served(tmp_path / "data", token="correct-horse") as server:
+        context = browser.new_context()
+        opened = context.new_page()
+        held: list[Any] = []
+        opened.route("**/v1/compare", lambda route: held.append(route), times=1)
+        opened.goto(f"{server.url}/#compare")
+        opened.fill("#token", "correct-horse")
+        opened.keyboard.press("Enter")
+        playwright.expect(opened.locator("#unlock")).to_be_hidden()
+        held.pop().continue_()
+        playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
+        playwright.expect(opened.locator("#unlock")).to_be_hidden()
+        context.close()

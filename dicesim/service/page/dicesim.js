@@ -56,7 +56,11 @@ async function fetched(path, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new ApiProblem({ detail: "The service cannot be reached; is it still running?" });
   }
-  if (answer.status === 401) lock("Authorization" in known ? "That was not its token." : "");
+  if (answer.status === 401) {
+    // A token that was typed meanwhile has not been refused yet.
+    if (headers().Authorization !== known.Authorization) return fetched(path, options);
+    lock("Authorization" in known ? "That was not its token." : "");
+  }
   if (!answer.ok) throw new ApiProblem(await answer.json().catch(() => ({})));
   return answer;
 }
