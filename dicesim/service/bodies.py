@@ -67,7 +67,7 @@ def parsed(body: bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         told = error.msg.removeprefix("Expecting ").partition(" starting at")[0]
         expected = error.msg.startswith("Expecting ")
-        hint = f"write {_article(told)}" if expected else f"mend this: {told}"
+        hint = f"write a {told}" if expected else f"mend this: {told}"
         raise _unreadable(f"{where}: this is no JSON", hint, position=error.pos) from error
     except UnicodeDecodeError as error:
         where = f"byte {error.start + 1}: this is no text"
@@ -76,10 +76,6 @@ def parsed(body: bytes) -> Any:
         raise _unreadable("the body is nested too deeply", "send a flat object") from error
     except ValueError as error:  # Python reads no number with thousands of digits
         raise _unreadable("a number has too many digits", "send a smaller one") from error
-
-
-def _article(expected: str) -> str:
-    return expected if expected.startswith(("'", "property")) else f"a {expected}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
