@@ -7,9 +7,9 @@ from typing import Final
 
 from dicesim.compared_side import ComparedSide
 from dicesim.comparison import RuleComparison
+from dicesim.layout import Column, counted, format_share, layout_table, wrap
 from dicesim.odds import LEVEL, ComparedFigure
 from dicesim.quantiles import QUANTILES
-from dicesim.report import Column, counted, format_share, layout_table, wrap
 
 _LONGEST_FRACTION: Final = 24
 

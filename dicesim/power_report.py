@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dicesim.layout import counted, heading, wrap
 from dicesim.notation import parse
 from dicesim.power_analysis import PowerAnalysis
-from dicesim.report import counted, heading, wrap
 from dicesim.validation import ALARM
 from dicesim.verdicts import percent
 

@@ -7,19 +7,12 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from dicesim.drawing import bins
+from dicesim.layout import Column, counted, format_share, heading, layout_table, wrap
 from dicesim.notation import parse
 from dicesim.outcome_tests import z_score
 from dicesim.recorded import RecordedCheck
 from dicesim.recorded_tests import JointTest, Margin
-from dicesim.report import (
-    Column,
-    check_lines,
-    counted,
-    format_share,
-    heading,
-    layout_table,
-    wrap,
-)
+from dicesim.report import check_lines
 from dicesim.watching import Look
 
 Row: TypeAlias = tuple[str, slice]

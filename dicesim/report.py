@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Sequence
-from typing import Final
 
-from dicesim.drawing import bar, bins
+from dicesim.drawing import bins
 from dicesim.expression import Expression
 from dicesim.findings import Findings
+from dicesim.layout import Column, counted, format_share, heading, layout_table, wrap
 from dicesim.outcome_tests import adjusted_p_values, z_score
 from dicesim.pmf import PMF
 from dicesim.quantiles import QUANTILES
 from dicesim.sampling import Roll
 from dicesim.validation import Check
-from dicesim.wording import describe, unparse
-
-_LEAST_BAR: Final = 8
-# Shares below this are written with an exponent, for they would read as zero.
-_LEAST_SHARE: Final = 1e-5
-
-Column = tuple[str, list[str]]
+from dicesim.wording import unparse
 
 
 def format_run(
@@ -153,11 +145,6 @@ def format_roll(roll: Roll) -> str:
     return f"{unparse(roll.expression)}: {shown}{' ' if shown else ''}= {roll.total:,}"
 
 
-def heading(expression: Expression) -> str:
-    """Say what was understood: canonical notation, and the same in words."""
-    return f"{unparse(expression)}: {describe(expression)}"
-
-
 def format_rate(rate: float) -> str:
     """Trials per second, readable at any size.
 
@@ -250,29 +237,6 @@ def _fractions(pmf: PMF, rows: list[slice], width: int) -> list[Column]:
     ]
     longest = max(map(len, cells))
     return [("exact", cells)] if 0 < longest <= width // 4 else []
-
-
-def layout_table(
-    columns: list[Column],
-    values: Sequence[float],
-    marks: Sequence[float | None] | None,
-    width: int,
-    ascii_only: bool,
-) -> list[str]:
-    """Right-align the columns, and fill the rest of the width with a bar for each line."""
-    widths = [max(map(len, [name, *cells])) for name, cells in columns]
-    room = width - sum(widths) - 2 * len(widths) - 1  # the mark of a full bar takes one more
-    marks = marks or [None] * len(values)
-    top = max([*values, *(mark for mark in marks if mark is not None)])
-    lines = ["  ".join(name.rjust(w) for (name, _), w in zip(columns, widths, strict=True))]
-    for i, value in enumerate(values):
-        line = "  ".join(cells[i].rjust(w) for (_, cells), w in zip(columns, widths, strict=True))
-        if room >= _LEAST_BAR and top > 0:
-            mark = marks[i]
-            place = None if mark is None else mark / top
-            line += "  " + bar(value / top, place, room, ascii_only=ascii_only)
-        lines.append(line.rstrip())
-    return lines
 
 
 def _figures(result: Findings) -> list[str]:
@@ -391,18 +355,3 @@ def _effect(check: Check) -> str:
 
 def _rate(result: Findings) -> str:
     return f"{result.elapsed_seconds:.3g} s, {format_rate(result.trials_per_second)}"
-
-
-def format_share(share: float) -> str:
-    """Write a share in percent."""
-    return f"{share:.4%}" if share == 0 or share >= _LEAST_SHARE else f"{share * 100:.1e}%"
-
-
-def counted(number: int, thing: str, things: str = "") -> str:
-    """Write a number of things."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
-def wrap(sentence: str, width: int) -> list[str]:
-    """Break a sentence into lines."""
-    return textwrap.wrap(sentence, width, subsequent_indent="  ", break_long_words=False)

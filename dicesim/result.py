@@ -15,9 +15,10 @@ from dicesim._version import __version__
 from dicesim.documents import write_document
 from dicesim.drawing import bins, csv_text, fitted, svg_histogram
 from dicesim.findings import Findings
+from dicesim.layout import counted
 from dicesim.picture import draw_tally
 from dicesim.pmf_files import pmf_to_hexadecimal
-from dicesim.report import counted, format_run
+from dicesim.report import format_run
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes

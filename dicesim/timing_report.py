@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
+from itertools import chain
 from typing import Final
 
 from dicesim.choices import Aggregation
+from dicesim.layout import heading, wrap
 from dicesim.measurement import ONE_PROCESS_PER_ROLL, Benchmark, Measurement
-from dicesim.report import heading
 
 # How many times as fast is a gain; and how many, where there has to be a reason.
 _SOME: Final = 1.1
@@ -40,12 +40,8 @@ def format_benchmark(benchmark: Benchmark, *, width: int = 80) -> str:
         lines += [_conditions(benchmark), "", *_table(benchmark, reasons), ""]
     lines += [f"({number}) {reason}" for number, reason in enumerate(reasons, start=1)]
     lines += _lessons(benchmark)
-    return "\n".join(
-        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False)
-        if len(line) > width
-        else line
-        for line in lines
-    )
+    broken = (wrap(line, width) if len(line) > width else [line] for line in lines)
+    return "\n".join(chain.from_iterable(broken))
 
 
 def _conditions(benchmark: Benchmark) -> str:

@@ -87,6 +87,7 @@ ORDER = [
     "validation",
     "power_analysis",
     "findings",
+    "layout",
     "report",
     "power_report",
     "result",
