@@ -49,8 +49,10 @@ def _power(analysis: PowerAnalysis) -> str:
         return f"{rolls} would show a bias of {bias} {sure}"
     if analysis.bias > max(1, 1 / analysis.probability - 1):
         return f"{rolls} would show no bias of {analysis.outcome}, however large, {sure}"
-    bias = f"{analysis.outcome} by {percent(analysis.bias)} of its share, either way,"
-    return f"{rolls} would show a bias of {bias} {sure}"
+    size = f"{percent(analysis.bias)} of its share, either way,"
+    if analysis.bias > 1:  # nothing comes less than never
+        size = f"{_signed(analysis.bias)} of its share"
+    return f"{rolls} would show a bias of {analysis.outcome} by {size} {sure}"
 
 
 def _signed(share: float) -> str:

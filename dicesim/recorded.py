@@ -25,6 +25,7 @@ from dicesim.recorded_tests import JointTest, Margin
 from dicesim.result import versions
 from dicesim.tally import Integers, Tally
 from dicesim.validation import Check, Verdict, goodness_of_fit
+from dicesim.verdicts import say_level
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
@@ -310,7 +311,12 @@ def _alarms(tests: Sequence[JointTest], alpha: float) -> list[JointTest]:
 def _say(test: JointTest) -> str:
     if isinstance(test.source, Margin):
         label = "" if test.label == "counts" else f"{test.label}: "
-        return f"{label}{test.source.check.explanation}"
+        found = test.source.check.explanation
+        level = say_level(test.source.check.alpha)
+        # Where there are several tests, the level of one of them means nothing to a reader.
+        if test.holm_p != test.p_value and found.startswith(level):
+            found = f"Holm p = {test.holm_p:.3g}; {found.removeprefix(level)}"
+        return f"{label}{found}"
     source = test.source
     if source.observed is not None:
         return (

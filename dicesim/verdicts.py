@@ -66,6 +66,11 @@ def say_more(n: int, pmf: PMF, alpha: float, words: Words) -> str:
     )
 
 
+def say_level(alpha: float) -> str:
+    """Say what it was that raised an alarm."""
+    return f"p is below the alarm level of {alpha:g}; "
+
+
 def say_deviation(
     counts: Mapping[int, int],
     n: int,
@@ -108,7 +113,7 @@ def say_deviation(
         shares += f" and {more:,} more" if more > 0 else ""
         which = "off beyond chance:"
     return (
-        f"p is below the alarm level of {alpha:g}; {which} {shares} of "
+        f"{say_level(alpha)}{which} {shares} of "
         f"{'its' if len(beyond) == 1 else 'their'} share; {_size(pmf, effect, tolerance, words)}"
     )
 
