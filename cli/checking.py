@@ -32,6 +32,9 @@ def check(
     counts: Annotated[
         bool, typer.Option("--counts", help="The last column says how often each row came.")
     ] = False,
+    one_die: Annotated[
+        bool, typer.Option("--one-die", help="All numbers are rolls of one die, line after line.")
+    ] = False,
     alpha: Annotated[
         float, typer.Option(metavar="A", help="Probability of an alarm if all is as it should be.")
     ] = 0.01,
@@ -46,18 +49,33 @@ def check(
 ) -> None:
     """Check recorded rolls against a law."""
     one_of(as_json=as_json, quiet=quiet)
+    one_of(one_die=one_die, counts=counts)
+    one_of(one_die=one_die, column=column is not None)
     limits = limits_from(limit or [])
     if watch:
         one_of(watch=True, quiet=quiet)
         one_of(watch=True, counts=counts)
         one_of(watch=True, plot=plot is not None)
-        looks = partial(dicesim.watch, file, against, column=column, alpha=alpha, limits=limits)
+        looks = partial(
+            dicesim.watch,
+            file,
+            against,
+            column=column,
+            one_die=one_die,
+            alpha=alpha,
+            limits=limits,
+        )
         _watch(looks, as_json)
         return
     picture = plot_file(plot)
     result = dicesim.check_file(
-        file, against, column=column, counts=counts, alpha=alpha, limits=limits
+        file, against, column=column, counts=counts, one_die=one_die, alpha=alpha, limits=limits
     )
+    if not one_die and len(result.columns) > 1 and result.columns[0].name == "column 1":
+        terminal.say(
+            f"note: read as {len(result.columns)} dice, a column each; if all are rolls of one "
+            "die, add --one-die"
+        )
     if as_json:
         terminal.answer(result.to_json())
     elif quiet:

@@ -50,6 +50,10 @@ Limit = Annotated[
 ]
 
 
+def _flag(parameter: str) -> str:
+    return f"--{parameter.removeprefix('as_').replace('_', '-')}"
+
+
 def one_of(**forms: bool) -> None:
     """Refuse options that exclude each other.
 
@@ -59,7 +63,7 @@ def one_of(**forms: bool) -> None:
         More than one is set.
     """
     if sum(forms.values()) > 1:
-        options = " and ".join(f"--{name.removeprefix('as_')}" for name in forms if forms[name])
+        options = " and ".join(_flag(name) for name in forms if forms[name])
         raise dicesim.ParameterError(
             f"{options} exclude each other; choose one", parameter="format"
         )

@@ -19,9 +19,10 @@ from dicesim.errors import ExactUnavailable, ParameterError, RecordError
 from dicesim.expression import Expression
 from dicesim.limits import Limits
 from dicesim.notation import as_expression
+from dicesim.one_die import reader_of
 from dicesim.pmf import PMF
 from dicesim.recorded import RecordedCheck, judge
-from dicesim.recording import MOST_COLUMNS, Block, RollReader
+from dicesim.recording import MOST_COLUMNS, Block
 from dicesim.tally import Integers
 from dicesim.validation import RECORDED_ALARM
 from dicesim.wording import unparse
@@ -29,6 +30,9 @@ from dicesim.wording import unparse
 _PIECE: Final = 2**20
 _ROWS: Final = 2**18
 _INT64_MAX: Final = 2**63 - 1
+# Dice that show 1, 2, 3 and so on for so many rows number them.
+_LEAST_NUMBERED: Final = 5
+_COUNTS: Final = "or, if the last column says how often each face came, --counts (counts=True)"
 
 
 class RollChecker:
@@ -59,6 +63,7 @@ class RollChecker:
                 parameter="against",
             )
         self.record: Record | None = None
+        self._numbering = np.zeros(0, dtype=np.bool_)
         self._total: PMF | None = None
         self._note = ""
 
@@ -67,6 +72,10 @@ class RollChecker:
         if self.record is None:
             self._total, self._note = _total_law(self.pmf, len(names))
             self.record = Record(self.pmf, names, self._total)
+            self._numbering = np.full(len(names), len(names) > 1 and block.counts is None)
+        if self._numbering.any():
+            numbers = np.arange(self.record.n + 1, self.record.n + len(block.rows) + 1)
+            self._numbering &= (block.rows == numbers[:, np.newaxis]).all(axis=0)
         self.record.add(block, self._impossible(len(names), place))
 
     def result(self) -> RecordedCheck:
@@ -75,19 +84,26 @@ class RollChecker:
         Raises
         ------
         RecordError
-            Nothing came.
+            Nothing came, or what came are no rolls.
         """
         if self.record is None:
             raise RecordError("nothing was rolled; write a roll at least, one a line")
+        if self.record.n >= _LEAST_NUMBERED and self._numbering.any():
+            name = self.record.names[int(np.argmax(self._numbering))]
+            raise RecordError(
+                f"{name} numbers the rows, from 1 to {self.record.n:,}; write --column "
+                f"(column=) with the name of another, {_COUNTS}"
+            )
         return judge(self.record, self.pmf, self._total, self.against, self.alpha, self._note)
 
     def _impossible(self, columns: int, place: str) -> Callable[[int, int], RecordError]:
         def error(face: int, number: int) -> RecordError:
-            several = f"; with {columns} columns that is the law of each" if columns > 1 else ""
+            law, remedy = self.against, "write another law, or what was rolled"
+            if columns > 1:
+                law += f", which is the law of each of the {columns} columns"
+                remedy = f"write the law of one die, for the total is tested too, {_COUNTS}"
             return RecordError(
-                f"{place} {number}: {face} cannot come up with {self.against}{several}; write "
-                "another law, or what was rolled, or for counts the face and how often it came",
-                line=number,
+                f"{place} {number}: {face} cannot come up with {law}; {remedy}", line=number
             )
 
         return error
@@ -152,6 +168,7 @@ def check_file(
     *,
     column: str | int | None = None,
     counts: bool = False,
+    one_die: bool = False,
     alpha: float = RECORDED_ALARM,
     limits: Limits | None = None,
 ) -> RecordedCheck:
@@ -162,14 +179,16 @@ def check_file(
     Parameters
     ----------
     file : str, Path or binary file
-        One total a line; or a column for each die; or a table with a column called count. ``"-"``
-        is the standard input.
+        One total a line; or a column for each die; or a table with a column called count or
+        frequency. ``"-"`` is the standard input.
     against : str or Expression
         Notation of the law of each column.
     column : str or int, optional
         Name or number, from 1, of the one column to check.
     counts : bool, optional
         Whether the last column says how often each row came.
+    one_die : bool, optional
+        Whether all numbers are rolls of one die, line after line, however many stand in a line.
     alpha, limits
         As for `check`.
 
@@ -192,7 +211,7 @@ def check_file(
     (4.0, 100)
     """
     checker = RollChecker(against, alpha, limits)
-    reader = RollReader(None if column is None else str(column), counts)
+    reader = reader_of(column, counts=counts, one_die=one_die)
     for piece in _pieces(file):
         for block in reader.feed(piece, last=not piece):
             checker.add(block, reader.names, "line")

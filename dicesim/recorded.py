@@ -210,7 +210,8 @@ def judge(
     adjusted = holm_adjusted(p_values)
     level = holm_level(p_values, adjusted, alpha)
     margins = [
-        Margin(name, law, tally, goodness_of_fit(tally, law, level)) for name, law, tally in laws
+        Margin(name, law, tally, goodness_of_fit(tally, law, level, rolls="recorded"))
+        for name, law, tally in laws
     ]
     sources: list[Margin | IndependenceTest] = [*margins, *independence]
     tests = tuple(

@@ -7,8 +7,8 @@
     1            1,6                2,52118
 
 One total a line; a column for each die, with a header or without; or how often each face came, told
-by a column that is called count. Columns are set apart by commas, semicolons, tabs or spaces. Empty
-lines and lines that begin with # are passed over.
+by a column that is called count or frequency. Columns are set apart by commas, semicolons, tabs,
+colons or spaces. Empty lines and those that begin with # are passed over.
 
 A piece that has nothing but whole numbers in the same columns, as nearly all have, is read by
 `numpy.fromstring`: a hundred times as fast as line by line, which is how any other piece is read.
@@ -35,7 +35,7 @@ _MOST_COUNTS: Final = 2**20
 _INT64_MAX: Final = 2**63 - 1
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?%?", re.ASCII)
-_COUNT_NAMES: Final = ("count", "counts")
+_COUNT_NAMES: Final = ("count", "counts", "frequency", "freq")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """Where in a line the faces stand, and perhaps their count."""
 
     delimiter: str
@@ -78,7 +78,7 @@ class RollReader:
         Name or number, from 1, of the one column to read; all of them without it.
     counts : bool, optional
         Whether the last column says how often each row came; so does a header with a column that is
-        called count.
+        called count or frequency.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class RollReader:
         self._counts = counts
         self._carry = b""
         self._line = 1
-        self._layout: _Layout | None = None
+        self._layout: Layout | None = None
         self._seen: dict[tuple[int, ...], int] = {}
 
     @property
@@ -144,7 +144,7 @@ class RollReader:
         layout = self._layout
         if layout is None:  # nothing but comments so far
             return
-        block = _fast(whole, layout, self._line) or self._slow(whole, layout)
+        block = self._fast(whole, layout) or self._slow(whole, layout)
         self._line += whole.count(b"\n")
         if len(block.rows):
             yield block
@@ -155,19 +155,31 @@ class RollReader:
         if not text.strip() or text.lstrip().startswith("#"):
             self._line += 1
             return rest
-        self._layout, header = _layout(text, self._line, self._column, self._counts)
+        self._layout, header = self._lay_out(text)
         if header:
             self._line += 1
             return rest
         return line + b"\n" + rest
 
-    def _slow(self, whole: bytes, layout: _Layout) -> Block:
-        """Read a piece line by line, and find what is wrong with it."""
-        rows, counts, places = [], [], []
+    def _lay_out(self, text: str) -> tuple[Layout, bool]:
+        """Tell from the first line how all are laid out, and whether it is a header."""
+        return _layout(text, self._line, self._column, self._counts)
+
+    def _fast(self, whole: bytes, layout: Layout) -> Block | None:
+        """Read a piece in which nothing but faces stands, or find that there is more."""
+        return read_faces(whole, layout, self._line)
+
+    def _lines(self, whole: bytes) -> Iterator[tuple[int, str]]:
+        """Yield the lines of a piece that say something, with their numbers."""
         for place, raw in enumerate(whole.removesuffix(b"\n").split(b"\n"), start=self._line):
             text = self._text(raw, place).strip()
-            if not text or text.startswith("#"):
-                continue
+            if text and not text.startswith("#"):
+                yield place, text
+
+    def _slow(self, whole: bytes, layout: Layout) -> Block:
+        """Read a piece line by line, and find what is wrong with it."""
+        rows, counts, places = [], [], []
+        for place, text in self._lines(whole):
             fields = _fields(text, layout.delimiter)
             if len(fields) != layout.width:
                 raise RecordError(
@@ -175,7 +187,7 @@ class RollReader:
                     f"{layout.width}; write as many in every line",
                     line=place,
                 )
-            row = tuple(_whole(fields[i], place) for i in layout.faces)
+            row = tuple(whole_number(fields[i], place) for i in layout.faces)
             if layout.count is not None:
                 count = _count(fields[layout.count], place)
                 self._check_once(row, place)
@@ -216,8 +228,22 @@ class RollReader:
         )
 
 
-def _fast(whole: bytes, layout: _Layout, line: int) -> Block | None:
-    """Read a piece in which nothing but faces stands, or find that there is more."""
+def read_faces(whole: bytes, layout: Layout, line: int) -> Block | None:
+    """Read lines in which nothing but faces stands, or find that there is more.
+
+    Parameters
+    ----------
+    whole : bytes
+        Whole lines.
+    layout : Layout
+        How they are laid out.
+    line : int
+        Number of the first.
+
+    Returns
+    -------
+    Block, or None where a line has to be looked at by itself
+    """
     if layout.count is not None:
         return None
     delimiter = layout.delimiter.encode()
@@ -225,7 +251,8 @@ def _fast(whole: bytes, layout: _Layout, line: int) -> Block | None:
     skeleton = whole.translate(None, b"0123456789-")
     if skeleton != (delimiter * (layout.width - 1) + b"\n") * lines:
         picked = _picked_from(whole, delimiter, layout)
-        return None if picked is None else _fast(picked, replace(layout, width=1, faces=(0,)), line)
+        alone = replace(layout, width=1, faces=(0,))
+        return None if picked is None else read_faces(picked, alone, line)
     if b"-" in whole and not _signs_are_sound(whole, delimiter):
         return None
     values = np.fromstring(whole.replace(delimiter, b" "), dtype=np.int64, sep=" ")
@@ -237,7 +264,7 @@ def _fast(whole: bytes, layout: _Layout, line: int) -> Block | None:
     return Block(rows, None, range(line, line + lines))
 
 
-def _picked_from(whole: bytes, delimiter: bytes, layout: _Layout) -> bytes | None:
+def _picked_from(whole: bytes, delimiter: bytes, layout: Layout) -> bytes | None:
     """Cut one column out of lines in which anything may stand, if they are all of a width."""
     if layout.width == 1 or len(layout.faces) > 1 or b'"' in whole or delimiter == b" ":
         return None
@@ -262,13 +289,12 @@ def _signs_are_sound(whole: bytes, delimiter: bytes) -> bool:
     return opening == whole.count(b"-") and not closing
 
 
-def _layout(text: str, line: int, column: str | None, counts: bool) -> tuple[_Layout, bool]:
-    """Tell from the first line how all are laid out, and whether it is a header."""
-    delimiter = next((mark for mark in ",;\t" if mark in text), " ")
+def _layout(text: str, line: int, column: str | None, counts: bool) -> tuple[Layout, bool]:
+    delimiter = next((mark for mark in ",;\t:" if mark in text), " ")
     fields = _fields(text.strip(), delimiter)
     width = len(fields)
     picked = _picked(fields, column, line)
-    header = not any(_NUMBER.fullmatch(fields[i]) for i in (picked or range(width)))
+    header = is_header([fields[i] for i in picked or range(width)])
     count = None
     if header:
         lower = [field.lower() for field in fields]
@@ -286,8 +312,8 @@ def _layout(text: str, line: int, column: str | None, counts: bool) -> tuple[_La
             f"line {line}: {_columns(len(faces))}, beyond {MOST_COLUMNS}; write one roll a line",
             line=line,
         )
-    names = tuple(_name(fields[i]) if header else f"column {i + 1}" for i in faces)
-    return _Layout(delimiter, width, line, faces, count, names), header
+    names = tuple(short_name(fields[i]) if header else f"column {i + 1}" for i in faces)
+    return Layout(delimiter, width, line, faces, count, names), header
 
 
 def _picked(fields: list[str], column: str | None, line: int) -> list[int] | None:
@@ -316,7 +342,14 @@ def _fields(text: str, delimiter: str) -> list[str]:
     return [field.strip() for field in fields]
 
 
-def _whole(field: str, place: int) -> int:
+def whole_number(field: str, place: int) -> int:
+    """Read a whole number.
+
+    Raises
+    ------
+    RecordError
+        It is none; the message names its line.
+    """
     if not field:
         raise RecordError(f"line {place}: a field is empty; write what was rolled", line=place)
     if _WHOLE.fullmatch(field):
@@ -338,7 +371,7 @@ def _count(field: str, place: int) -> int:
             "came, for a share does not tell how many rolls there were",
             line=place,
         )
-    count = _whole(field, place)
+    count = whole_number(field, place)
     if count < 0:
         raise RecordError(
             f"line {place}: the count {count} is negative; write how often the face came",
@@ -347,7 +380,12 @@ def _count(field: str, place: int) -> int:
     return count
 
 
-def _name(field: str) -> str:
+def is_header(fields: Sequence[str]) -> bool:
+    """Whether no field is a number."""
+    return not any(map(_NUMBER.fullmatch, fields))
+
+
+def short_name(field: str) -> str:
     """Name of a column as it is shown: short, and without what a terminal would obey."""
     shown = "".join(c if c.isprintable() else "?" for c in field)
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 3]}..."

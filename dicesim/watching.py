@@ -16,8 +16,8 @@ from dicesim.errors import RecordError
 from dicesim.evidence import e_value
 from dicesim.expression import Expression
 from dicesim.limits import Limits
+from dicesim.one_die import reader_of
 from dicesim.recorded import evidence
-from dicesim.recording import RollReader
 from dicesim.validation import RECORDED_ALARM
 
 _PIECE: Final = 2**20
@@ -77,6 +77,7 @@ def watch(
     against: str | Expression,
     *,
     column: str | int | None = None,
+    one_die: bool = False,
     alpha: float = RECORDED_ALARM,
     limits: Limits | None = None,
     stop: Callable[[], bool] | None = None,
@@ -92,6 +93,8 @@ def watch(
         Notation of the law of each column.
     column : str or int, optional
         Name or number, from 1, of the one column to watch.
+    one_die : bool, optional
+        Whether all numbers are rolls of one die, line after line, however many stand in a line.
     alpha : float, optional
         Probability of an alarm, ever, if all is as the law says.
     limits : Limits, optional
@@ -119,7 +122,7 @@ def watch(
     2
     """
     checker = RollChecker(against, alpha, limits)
-    reader = RollReader(None if column is None else str(column))
+    reader = reader_of(column, one_die=one_die)
     greatest, seen = 0.0, 0
     for piece in _growing(file, stop or (lambda: False), poll_seconds):
         for block in reader.feed(piece or b"", last=piece is None):

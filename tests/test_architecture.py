@@ -110,6 +110,7 @@ ORDER = [
     "dependence",
     "evidence",
     "recording",
+    "one_die",
     "accumulation",
     "recorded_tests",
     "recorded",

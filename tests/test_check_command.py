@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dicesim
@@ -40,6 +41,22 @@ def test_options(command_line: CommandLine) -> None:
     )
     assert loose.returncode == 0
     assert "consistent: " in loose.stdout
+
+
+def test_one_die_in_lines(command_line: CommandLine, tmp_path: Path) -> None:
+    """What may be ten dice or one is read as ten, with a note of how to say that it is one."""
+    file = tmp_path / "rolls.txt"
+    rolls = np.random.default_rng(1).integers(1, 7, (60, 10))
+    np.savetxt(file, rolls, fmt="%d")
+    ten = command_line("check", str(file), "--against", "d6", "--json")
+    assert "read as 10 dice, a column each" in ten.stderr
+    assert "--one-die" in ten.stderr
+    one = command_line("check", str(file), "--against", "d6", "--json", "--one-die")
+    assert one.stderr == ""
+    assert json.loads(one.stdout) == dicesim.check(rolls.ravel(), "d6").to_dict()
+    refused = command_line("check", str(file), "--against", "d6", "--one-die", "--counts")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--one-die and --counts exclude each other" in refused.stderr
 
 
 def test_a_run_can_be_checked_by_a_pipe(dicesim_script: str) -> None:

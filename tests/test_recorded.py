@@ -318,7 +318,11 @@ def test_few_rolls_are_inconclusive() -> None:
         ({}, "nothing was rolled"),
         ({1: 0}, "nothing was rolled"),
         ([1, 2, 7], "roll 3: 7 cannot come up with 1d6"),
-        ([[1, 2], [3, 0]], "roll 2: 0 cannot come up with 1d6; with 2 columns"),
+        ([[1, 2], [3, 0]], "roll 2: 0 cannot come up with 1d6, which is the law of each of"),
+        (
+            np.transpose([np.arange(1, 6)] * 2),
+            "column 1 numbers the rows, from 1 to 5; write --column",
+        ),
         ({1: 3, 9: 4}, "9 cannot come up"),
         ({1: 0.5, 2: 0.5}, "0.5 is no whole number; write what was rolled and, for counts, how"),
         ([0.16, 0.17], "roll: 0.16 is no whole number"),

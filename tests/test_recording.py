@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import dicesim
+from dicesim.one_die import OneDieReader
 from dicesim.recording import RollReader
 
 
@@ -81,6 +83,8 @@ def test_a_column_by_its_name() -> None:
     [
         (b"face,count\n1,10\n2,0\n3,5\n", False),
         (b"outcome,COUNT,observed\n1,10,0.6\n2,0,0\n3,5,0.3\n", False),
+        (b"Face;Frequency\n1;10\n2;0\n3;5\n", False),
+        (b"1: 10\n2: 0\n3: 5\n", True),
         (b"1,10\n2,0\n3,5\n", True),
         (b"1 10\n2 0\n3 5\n", True),
         (b"face,often\n1,10\n2,0\n3,5\n", True),
@@ -89,6 +93,47 @@ def test_a_column_by_its_name() -> None:
 def test_counts(text: bytes, counts: bool) -> None:
     """Told by a header, or by the user; zeros say nothing more than their absence."""
     assert rows(text, None, counts) == [[1, 10], [3, 5]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"3 5 -1\n6\n",
+        b"3,5,-1\n6",
+        b"rolls\r\n3, 5, -1,\r\n6\r\n",
+        b"my d20\n3;5\t-1: 6\n",
+        b"# at Ann's\n3 5\n\n-1 6\n# and no more\n",
+    ],
+)
+def test_one_die(text: bytes) -> None:
+    """However many of its rolls stand in a line, and whatever stands between them."""
+    reader = OneDieReader()
+    found = np.concatenate([block.rows for block in reader.feed(text, last=True)])
+    assert found.tolist() == [[3], [5], [-1], [6]]
+    assert len(reader.names) == 1
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(" ,\n")), min_size=1), st.booleans())
+def test_one_die_in_any_lines_is_one_die(rolls: list[tuple[int, str]], slow: bool) -> None:
+    """Lines are of no matter, but an error names the one that it is in."""
+    text = "".join(f"{roll}{mark}" for roll, mark in rolls) + "\n" + "#" * slow
+    one_a_line = "".join(f"{roll}\n" for roll, _ in rolls)
+    (block,) = OneDieReader().feed(text.encode(), last=True)
+    assert block.rows.tolist() == rows(one_a_line.encode())
+    lines = [i for i, line in enumerate(text.split("\n"), 1) for _ in re.findall("[0-9]", line)]
+    assert list(block.places) == lines
+
+
+def test_what_one_die_excludes() -> None:
+    """There are no columns and no counts then; what is no roll is refused by its line."""
+    file = io.BytesIO(b"1 2 3\n4 7\n")
+    with pytest.raises(dicesim.RecordError, match="line 2: 7 cannot come up with 1d6; write"):
+        dicesim.check_file(file, "1d6", one_die=True)
+    with pytest.raises(dicesim.RecordError, match="line 2: 'x' is no whole number"):
+        dicesim.check_file(io.BytesIO(b"1\n2 x"), "1d6", one_die=True)
+    for options, other in (({"counts": True}, "counts"), ({"column": 1}, "column")):
+        with pytest.raises(dicesim.ParameterError, match=f"leave out either this or {other}"):
+            dicesim.check_file(file, "1d6", one_die=True, **options)
 
 
 def test_a_table_of_two_dice() -> None:
@@ -108,7 +153,12 @@ BAD = [
     (b"1,2\n,3\n4,5\n", "line 2: a field is empty"),
     (b"1\n7\n", "line 2: 7 cannot come up with 1d6"),
     (b"1\n0\n", "line 2: 0 cannot come up with 1d6"),
-    (b"a,b\n1,2\n1,7\n", "line 3: 7 cannot come up with 1d6; with 2 columns"),
+    (b"a,b\n1,2\n1,7\n", "line 3: 7 cannot come up with 1d6, which is the law of each of the 2"),
+    (
+        b"nr,roll\n1,4\n2,4\n3,1\n4,6\n5,6\n6,2\n",
+        "nr numbers the rows, from 1 to 6; write --column",
+    ),
+    (b"1: 6\n2: 5\n3: 7\n", "line 3: 7 cannot come up with 1d6, which is the law of each"),
     (b"face,count\n1,0.25\n", "line 2: '0.25' is a proportion, no count; write how often"),
     (b"face,count\n1,16%\n", "line 2: '16%' is a proportion"),
     (b"face,count\n1,-3\n", "line 2: the count -3 is negative"),
