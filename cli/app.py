@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from contextlib import suppress
 from typing import Annotated, Any
@@ -15,10 +16,12 @@ import dicesim
 from . import terminal
 from .checking import check
 from .comparing import compare
-from .numbers import limits_from, optional, share, target, whole_number
+from .measuring import bench, power
+from .numbers import limits_from, optional, target, whole_number
 from .options import (
     All,
     Csv,
+    Expression,
     Json,
     Limit,
     Plot,
@@ -39,6 +42,7 @@ from .stored import resume, runs
 _UsageError: Any = typer.BadParameter.__base__
 
 _MODEL = re.compile(r".+\.py(:\w+)?")
+_DICE = re.compile(r"[dD][0-9%F{]")
 
 app = typer.Typer(
     help="Roll dice by Monte Carlo, very many and very fast, and check them against exact odds.",
@@ -46,10 +50,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Expression = Annotated[
-    str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.")
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -90,6 +90,7 @@ def run(
         str | None,
         typer.Option(
             "--n",
+            "-n",
             metavar="N",
             help="Number of trials: 1000000, 1_000_000 or 1e6.  [default: 1e6; with --until-se or "
             "--until-ci at most 1e9]",
@@ -190,6 +191,10 @@ def run(
 @app.command()
 def exact(
     expression: Expression,
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="CONDITION", help="Tell a probability too, such as that of '>= 9'."),
+    ] = None,
     as_json: Json = False,
     as_csv: Csv = False,
     show_all: All = False,
@@ -198,6 +203,8 @@ def exact(
 ) -> None:
     """Print the exact odds of an expression."""
     one_of(as_json=as_json, as_csv=as_csv)
+    one_of(of=of is not None, as_csv=as_csv)
+    condition = None if of is None else dicesim.Condition.parse(of, "of")
     picture = plot_file(plot)
     tree = dicesim.parse(expression)
     pmf = _exact(tree, limits_from(limit or []))
@@ -205,7 +212,8 @@ def exact(
         terminal.say(f"note: {caveat}")
     if as_json:
         document = {"schema": "dicesim.exact/1", "expression": dicesim.unparse(tree)}
-        terminal.answer(json_text({**document, **pmf.to_dict()}))
+        asked = None if condition is None else pmf.probability_of(condition)
+        terminal.answer(json_text({**document, "probability": asked, **pmf.to_dict()}))
     elif as_csv:
         terminal.answer(pmf.to_csv(), nl=False)
     else:
@@ -213,6 +221,7 @@ def exact(
             dicesim.format_exact(
                 tree,
                 pmf,
+                of=condition,
                 width=terminal.width(),
                 ascii_only=terminal.ascii_only(),
                 show_all=show_all,
@@ -227,7 +236,7 @@ def exact(
 @app.command()
 def roll(
     expression: Expression,
-    times: Annotated[str, typer.Option(metavar="K", help="How many times.")] = "1",
+    times: Annotated[str, typer.Option("--times", "-n", metavar="K", help="How many times.")] = "1",
     seed: Seed = None,
     as_json: Json = False,
     limit: Limit = None,
@@ -245,80 +254,8 @@ def roll(
         terminal.answer("\n".join(map(dicesim.format_roll, rolls)))
 
 
-@app.command()
-def bench(
-    expression: Expression = "2d6",
-    n: Annotated[
-        str | None,
-        typer.Option(
-            "--n",
-            metavar="N",
-            help="Trials of each run.  [default: what one process rolls in a quarter of a second]",
-        ),
-    ] = None,
-    seed: Seed = None,
-    workers: Workers = None,
-    start_method: StartMethod = None,
-    as_json: Json = False,
-    limit: Limit = None,
-) -> None:
-    """Time every executor and aggregation on this machine."""
-    notes = terminal.Notes()
-    with terminal.Interrupt() as interrupt:
-        interrupt.hold()
-        try:
-            measured = dicesim.benchmark(
-                expression,
-                optional("--n", n),
-                rng=optional("--seed", seed),
-                workers=optional("--workers", workers),
-                start_method=start_method,
-                progress=lambda way: notes.status(f"measuring {way}"),
-                cancel=interrupt,
-                limits=limits_from(limit or []),
-            )
-        finally:
-            notes.end()
-        if as_json:
-            typer.echo(json_text(measured.to_dict()))
-        else:
-            typer.echo(dicesim.format_benchmark(measured, width=terminal.width()))
-        raise typer.Exit(130 if interrupt.is_set() else int(not measured.same_counts))
-
-
-@app.command()
-def power(
-    expression: Expression,
-    bias: Annotated[
-        str | None,
-        typer.Option(metavar="B", help="Bias of the likeliest outcome: 5%, 0.05 or -5%."),
-    ] = None,
-    n: Annotated[str | None, typer.Option("--n", metavar="N", help="Number of rolls.")] = None,
-    alpha: Annotated[
-        float,
-        typer.Option(metavar="A", help="p-value below which a check of rolls raises the alarm."),
-    ] = 0.01,
-    power: Annotated[
-        str, typer.Option(metavar="P", help="Probability to find the bias: 80% or 0.8.")
-    ] = "80%",
-    as_json: Json = False,
-    limit: Limit = None,
-) -> None:
-    """Tell how many rolls a bias takes to show, or the reverse."""
-    analysis = dicesim.power(
-        expression,
-        bias=None if bias is None else share("--bias", bias),
-        n=optional("--n", n),
-        alpha=alpha,
-        power=share("--power", power),
-        limits=limits_from(limit or []),
-    )
-    if as_json:
-        terminal.answer(json_text(analysis.to_dict()))
-    else:
-        terminal.answer(dicesim.format_power(analysis, width=terminal.width()))
-
-
+app.command()(bench)
+app.command()(power)
 app.command()(check)
 app.command()(compare)
 app.command()(resume)
@@ -386,10 +323,7 @@ def _usage_hint(error: Any) -> str:
         return "; write -- and then an expression that begins with a minus, after all options"
     message = error.format_message()
     if message.startswith("No such command"):
-        return (
-            "; write: dicesim run EXPRESSION, dicesim exact EXPRESSION, dicesim roll EXPRESSION "
-            "or dicesim power EXPRESSION"
-        )
+        return _command_hint(message.split("'")[1])
     if "'--against'" in message:
         return "; write the law of each column, such as --against 1d6"
     if message.startswith("Got unexpected extra argument"):
@@ -399,3 +333,12 @@ def _usage_hint(error: Any) -> str:
             )
         return "; put an expression with spaces in quotes: dicesim run '2d6 + 1'"
     return ""
+
+
+def _command_hint(word: str) -> str:
+    """Say what to write in place of a command that is none."""
+    every = "dicesim --help tells of every command"
+    if not _DICE.search(word):
+        return f"; {every}"
+    rule = shlex.quote(word)
+    return f"; write dicesim run {rule} to roll it, dicesim exact {rule} for its odds; {every}"

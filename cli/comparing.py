@@ -29,7 +29,7 @@ def compare(
         ),
     ] = None,
     n: Annotated[
-        str, typer.Option("--n", metavar="N", help="Trials of a rule that has no exact odds.")
+        str, typer.Option("--n", "-n", metavar="N", help="Trials of a rule that has no exact odds.")
     ] = "1000000",
     seed: Seed = None,
     as_json: Json = False,

@@ -8,21 +8,23 @@ from decimal import Decimal
 import dicesim
 
 _LONGEST = 80
+_GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _SHARE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 _POSITIVE = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
 def whole_number(option: str, text: str) -> int:
-    """Read ``1000000``, ``1_000_000`` or ``1e6``.
+    """Read ``1000000``, ``1,000,000``, ``1_000_000`` or ``1e6``.
 
     Raises
     ------
     ParameterError
         The text is no whole number.
     """
-    if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
-        value = Decimal(text)
+    digits = text.replace(",", "") if _GROUPED.fullmatch(text) else text
+    if len(text) <= _LONGEST and _NUMBER.fullmatch(digits):
+        value = Decimal(digits)
         if value == value.to_integral_value():
             return int(value)
     shown = text if len(text) <= _LONGEST else f"{text[:20]}..."

@@ -11,6 +11,9 @@ import dicesim
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 All = Annotated[bool, typer.Option("--all", help="Show each outcome, however many there are.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the outcomes as CSV.")]
+Expression = Annotated[
+    str, typer.Argument(metavar="EXPRESSION", help="Dice, such as 2d6 or '4d6kh3+d8', in quotes.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print lines of outcome and count.")]
 Workers = Annotated[
     str | None,

@@ -63,7 +63,8 @@ def carry_through(
     with terminal.Interrupt() as interrupt:
         notes = terminal.Notes(interrupt)
         result, failure = _result_of(lambda: roll(notes, interrupt), notes)
-        form.show(result)
+        if result.n or failure is None:  # an error tells all there is to tell of nothing
+            form.show(result)
         if file is not None:
             file.save(result.plot())
         if checkpoint is not None and not result.complete:

@@ -202,7 +202,8 @@ class Model:
             returned = function(dice)
         except (Exception, SystemExit) as error:
             place = line_of(error, _file(function)) or _start(function)
-            raise ExecutionError(f"model {self.name}{place}: {in_one_line(error)}") from error
+            said = f"{in_one_line(error)}{_hint(error)}"
+            raise ExecutionError(f"model {self.name}{place}: {said}") from error
         fault = _fault(returned, dice.size)
         if fault:
             raise ExecutionError(f"model {self.name}{_start(function)}: {fault}")
@@ -239,6 +240,13 @@ def unfindable(model: Model) -> str:
         f"executor: no other process can find the model {model.name}; define it with def at the "
         "top of a file (and import it anew if that has changed), or choose serial or threads"
     )
+
+
+def _hint(error: BaseException) -> str:
+    """Say what to write where it is numpy that says what was wrong."""
+    if "truth value of an array" in str(error):
+        return "; write numpy.where in place of if, for many trials are rolled at once"
+    return ""
 
 
 def _fault(returned: Any, size: int) -> str:

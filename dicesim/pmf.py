@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from dicesim.condition import Condition
 from dicesim.drawing import bins, csv_text, fitted, svg_histogram
 from dicesim.law import Law
 from dicesim.plotting import Bars, draw_shares
@@ -157,7 +159,34 @@ class PMF(Law):
         -------
         str or None
         """
+        return self._fraction(self[outcome])
+
+    def _fraction(self, probability: Fraction) -> str | None:
         if self.total >= 10**MAX_DIGITS:
             return None
-        numerator, denominator = self[outcome].as_integer_ratio()
-        return f"{numerator}/{denominator}"
+        return "/".join(map(str, probability.as_integer_ratio()))
+
+    def probability_of(self, condition: Condition) -> dict[str, Any]:
+        """Probability of what meets a condition, as plain values.
+
+        Parameters
+        ----------
+        condition : Condition
+
+        Returns
+        -------
+        dict
+            ``of``, ``value``, and ``exact``, a fraction as text or None where it is too long.
+
+        Examples
+        --------
+        >>> import dicesim
+        >>> dicesim.exact("2d6").probability_of(dicesim.Condition.parse(">= 10"))
+        {'of': '>= 10', 'value': 0.16666666666666666, 'exact': '1/6'}
+        """
+        probability = self.probability(str(condition))
+        return {
+            "of": str(condition),
+            "value": float(probability),
+            "exact": self._fraction(probability),
+        }

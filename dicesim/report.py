@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from dicesim.condition import Condition
 from dicesim.drawing import bins
 from dicesim.expression import Expression
 from dicesim.findings import Findings
@@ -57,6 +59,7 @@ def format_exact(
     expression: Expression,
     pmf: PMF,
     *,
+    of: Condition | None = None,
     width: int = 80,
     ascii_only: bool = False,
     show_all: bool = False,
@@ -68,6 +71,8 @@ def format_exact(
     expression : Expression
     pmf : PMF
         Its distribution.
+    of : Condition, optional
+        What to give the probability of beside.
     width, ascii_only, show_all
         As for `format_run`.
 
@@ -102,6 +107,7 @@ def format_exact(
     ]
     quantiles = ", ".join(f"{q:.0%} {pmf.quantile(q):,}" for q in QUANTILES)
     grouped = f" in {len(rows)} rows; --all shows each" if len(rows) < len(pmf) else ""
+    asked = [] if of is None else wrap(_exactly(pmf.probability_of(of)), width)
     figures = f"mean {pmf.mean:.7g}, sd {pmf.std:.7g}, {counted(len(pmf), 'outcome')}{grouped}"
     return "\n".join(
         [
@@ -111,8 +117,14 @@ def format_exact(
             "",
             *wrap(figures, width),
             *wrap(f"quantiles: {quantiles}", width),
+            *asked,
         ]
     )
+
+
+def _exactly(probability: dict[str, Any]) -> str:
+    fraction = "" if probability["exact"] is None else f" = {probability['exact']}"
+    return f"P({probability['of']}) = {probability['value']:.7g}{fraction}"
 
 
 def format_roll(roll: Roll) -> str:

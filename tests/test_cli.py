@@ -76,7 +76,7 @@ def test_how_it_is_rolled_does_not_show(
     assert outcomes(command_line, *arguments) == outcomes(command_line, "--executor", "serial")
 
 
-@pytest.mark.parametrize("n", ["1000", "1_000", "1e3", "1.0e3"])
+@pytest.mark.parametrize("n", ["1000", "1_000", "1,000", "1e3", "1.0e3"])
 def test_numbers_are_read_as_people_write_them(command_line: CommandLine, n: str) -> None:
     """Underscores and exponents are fine."""
     done = command_line("run", "--n", n, "--quiet")
@@ -111,7 +111,10 @@ BAD = [
     (["run", "--n", "1e999"], "n: the number is too large"),
     (["run", "--n", "9" * 5000], "is not a whole number"),
     (["run", "--seed", "9" * 79], "is no seed"),
-    (["2d6"], "write: dicesim run EXPRESSION"),
+    (["2d6 + 1"], "write dicesim run '2d6 + 1' to roll it, dicesim exact '2d6 + 1' for its"),
+    (["help"], "No such command 'help'; dicesim --help tells of every command"),
+    (["exact", "2d6", "--of", "many"], "--of: cannot read 'many'; write a comparison"),
+    (["exact", "2d6", "--of", "9", "--csv"], "--of and --csv exclude each other"),
     (["run", "--n", "9223372036854775808"], "is too large"),
     (["run", "--n", "1e15"], "--method multinomial"),
     (["run", "--n", "1e16", "--method", "multinomial"], "smaller n"),
@@ -186,6 +189,14 @@ def test_exact(command_line: CommandLine) -> None:
     assert command_line("exact", "d2", "--csv").stdout == (
         "outcome,probability,exact,at_least,at_most\n1,0.5,1/2,1.0,0.5\n2,0.5,1/2,0.5,1.0\n"
     )
+
+
+def test_exact_odds_of_a_condition(command_line: CommandLine) -> None:
+    """Beside the table, whose rows may hold more outcomes than one."""
+    done = command_line("exact", "3d6!", "--of", ">= 10")
+    assert done.stdout.splitlines()[-1] == "P(>= 10) = 0.6643519 = 287/432"
+    document = json.loads(command_line("exact", "2d6", "--of", "13", "--json").stdout)
+    assert document["probability"] == {"of": "== 13", "value": 0.0, "exact": "0/1"}
 
 
 def test_roll_shows_the_dice(command_line: CommandLine) -> None:

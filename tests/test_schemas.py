@@ -115,4 +115,6 @@ def test_a_schema_refuses_what_is_none(change: dict[str, Any]) -> None:
 def test_laws_are_as_the_schema_says() -> None:
     """Signed, skewed, certain ones, and one whose fractions are too long."""
     for pmf in (PMF({5: 1}), PMF({-3: 1, 10**30: 10**200}), dicesim.exact("4dF")):
-        hold("exact", {"schema": "dicesim.exact/1", "expression": "x", **pmf.to_dict()})
+        for asked in (None, pmf.probability_of(dicesim.Condition.parse(">= 5"))):
+            document = {"schema": "dicesim.exact/1", "expression": "x", "probability": asked}
+            hold("exact", document | pmf.to_dict())
