@@ -32,7 +32,9 @@ const due = new Set(["compare"]);
 
 class ApiProblem extends Error {
   constructor(problem) {
-    super(problem.detail ?? "The service gave no answer that this page can read.");
+    const detail = problem.detail ?? "The service gave no answer that this page can read.";
+    const missing = problem.hint && !detail.includes(problem.hint);
+    super(missing ? `${detail}; ${problem.hint}` : detail);
     this.problem = { ...problem, detail: this.message };
   }
 }
@@ -77,17 +79,21 @@ async function post(path, body, signal) {
 
 // For questions of which only the newest is of interest.
 class Asker {
-  post(path, body) {
+  stop() {
     this.asked?.abort();
+  }
+
+  post(path, body) {
+    this.stop();
     this.asked = new AbortController();
     return post(path, body, this.asked.signal);
   }
 }
 
-// Follow a simulation; a stream that breaks off is taken up where it was.
+// Follow a simulation until it ends or nobody wants it; a stream that breaks off is taken up where it was.
 async function follow(path, tell, signal) {
   let last = null;
-  for (let tries = 0; tries < 8; tries += 1) {
+  for (let tries = 0; ; tries += 1) {
     try {
       const answer = await fetched(path, { signal, headers: last === null ? {} : { "Last-Event-ID": last } });
       if (answer.status === 204) return;
@@ -99,10 +105,11 @@ async function follow(path, tell, signal) {
       }
     } catch (error) {
       if (error.name === "AbortError" || error.problem?.status) throw error;
+      if (tries > 2) byId("running").textContent = error.message;
     }
     await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** Math.min(tries, 4)));
+    signal.throwIfAborted();
   }
-  throw new ApiProblem({ detail: "The service cannot be reached; is it still running?" });
 }
 
 async function* eventsOf(body) {
@@ -128,6 +135,7 @@ async function* eventsOf(body) {
 
 // ---- The chart
 
+const BEYOND = `Outcomes beyond ${whole.format(Number.MAX_SAFE_INTEGER)} cannot be shown here one by one; the API gives them.`;
 const MOST_COLUMNS = 60;
 const HEIGHT = 264;
 const EDGE = { left: 46, right: 6, top: 14, bottom: 26 };
@@ -190,6 +198,11 @@ class Chart {
   }
 
   show(data, reading = this.reading) {
+    if (!data.outcomes.every(Number.isSafeInteger)) {
+      this.clear();
+      this.readout.textContent = BEYOND;
+      return;
+    }
     const same = this.data && this.reading === reading
       && this.data.outcomes.length === data.outcomes.length
       && this.data.outcomes[0] === data.outcomes[0]
@@ -244,7 +257,7 @@ class Chart {
       }));
     this.ghosts = exact ? bars("ghost") : [];
     this.bars = bars("bar", 0, this.data.second ? 0.5 : 1);
-    this.others = this.data.second ? bars("bar b", (step - gap) / 2, 0.5) : [];
+    this.others = this.data.second ? bars("bar b", (step - gap) / 2 + 0.5, 0.5) : [];
     this.ticks = exact && !this.data.second ? labels.map((_, i) =>
       element("svg:rect", {
         class: "tick", x: EDGE.left + i * step + Math.max(0, gap / 2 - 2), y: EDGE.top + plot - 1.5,
@@ -294,6 +307,7 @@ class Chart {
   }
 
   key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const move = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -1e9, End: 1e9 }[event.key];
     if (!move || !this.data) return;
     event.preventDefault();
@@ -390,7 +404,8 @@ class Notation {
   }
 
   // Only what the rule itself is to blame for makes it wrong; without odds it can still be rolled.
-  refuse(problem) {
+  refuse(problem, asked = this.text) {
+    if (asked !== this.text) return; // it has been mended meanwhile
     const kind = kindOf(problem);
     this.wrong = kind === "notation" || kind === "limit";
     this.mark(this.wrong ? problem : null);
@@ -534,8 +549,9 @@ function showTable(odds, counts, n) {
     "outcome", ...(odds ? ["exactly", "fraction", "at least", "at most"] : []),
     ...(n ? ["rolled", "share"] : []), ...(n && odds ? ["z"] : []),
   ];
+  if (!rows.every(({ outcome }) => Number.isSafeInteger(outcome))) return byId("odds").replaceChildren();
   const cut = rows.length > LONGEST_TABLE ? `The first ${LONGEST_TABLE} of ${rows.length} outcomes` : "";
-  fill(byId("odds"), cut, head, table);
+  return fill(byId("odds"), cut, head, table);
 }
 
 // Half of the world writes a point where the other half writes a comma, so only 1.5e6 has a point that is clear.
@@ -546,12 +562,18 @@ function number(text) {
   const digits = text.trim().replaceAll(/[\s_'’]/g, ",");
   const read = POWER.test(digits) ? Number(digits)
     : GROUPED.test(digits) ? Number(digits.replaceAll(",", "")) : NaN;
-  if (Number.isSafeInteger(read)) return read;
+  if (Number.isSafeInteger(read) && read) return read;
   const unclear = /^\d+([.,]\d+)+$/.test(digits);
   throw new ApiProblem({
-    title: unclear ? `The number of rolls, ${text.trim()}, is not clear` : "The number of rolls cannot be read",
+    title: read === 0 ? "There is nothing to roll" : unclear ? `The number of rolls, ${text.trim()}, is not clear` : "The number of rolls cannot be read",
     detail: "Write ten thousand as 10,000 or 10000 or 1e4.",
   });
+}
+
+function seedOf(text) {
+  const digits = text.replaceAll(/[\s,_'’]/g, "");
+  if (/^\d{0,78}$/.test(digits)) return digits;
+  throw new ApiProblem({ title: "The seed cannot be read", detail: "Write a whole number of 78 digits at most, or leave it out." });
 }
 
 async function roll() {
@@ -561,20 +583,20 @@ async function roll() {
   let job = null;
   rolling.text = text;
   try {
-    const seed = byId("seed").value.trim();
+    const seed = seedOf(byId("seed").value);
     const n = number(byId("n").value);
     busy(true);
     rolling.stop = () => {
       controller.abort();
-      if (job) cancel(job);
+      if (job) cancel(job).catch(() => {});
     };
-    byId("stop").onclick = () => (job ? cancel(job) : forget());
+    byId("stop").onclick = () => (job ? cancel(job).catch(forget) : forget());
     // Rolls are drawn beside the odds of their own rule, not beside those of the rule before.
     await rule.settled();
     if (controller.signal.aborted || rule.text !== text || rule.wrong) return;
     // Only what has been taken in can be cancelled, so the answer is waited for in any case.
     job = await post("/v1/simulations", { expression: text, n, seed: seed || null });
-    if (controller.signal.aborted) return void cancel(job);
+    if (controller.signal.aborted) return void cancel(job).catch(() => {});
     Object.assign(rolling, { n, seed: seed || `${job.seed}` });
     remember();
     await follow(job.links.events, hear, controller.signal);
@@ -588,8 +610,9 @@ async function roll() {
   }
 }
 
+// Also of a page that is being left.
 function cancel(job) {
-  fetched(job.links.self, { method: "DELETE" }).catch(() => {});
+  return fetched(job.links.self, { method: "DELETE", keepalive: true });
 }
 
 function busy(is) {
@@ -668,7 +691,7 @@ function capital(text) {
   return text.startsWith("p ") ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-byId("roll").addEventListener("submit", (event) => {
+byId("form-roll").addEventListener("submit", (event) => {
   event.preventDefault();
   roll();
 });
@@ -702,8 +725,10 @@ const comparer = new Asker();
 
 async function compare() {
   const box = byId("compared");
+  const [a, b] = sides.map((side) => side.text);
+  const answered = asked("compare");
   try {
-    const told = await comparer.post("/v1/compare", { a: sides[0].text || " ", b: sides[1].text || " ", seed: 1 });
+    const told = await comparer.post("/v1/compare", { a: a || " ", b: b || " ", seed: 1 });
     box.className = "verdict";
     box.replaceChildren(element("p", { class: "big" }, sentence(told.summary)));
     if (!told.is_exact) box.append(element("p", {}, "What has no exact odds was rolled 100,000 times."));
@@ -717,6 +742,7 @@ async function compare() {
       second: told.outcomes.map((row) => row.b),
     });
     remember();
+    answered();
   } catch (error) {
     if (error.name === "AbortError") return;
     byId("shares").replaceChildren();
@@ -724,9 +750,33 @@ async function compare() {
     comparing.clear();
     const problem = error.problem ?? { detail: error.message };
     const side = { a: 0, b: 1 }[problem.parameter];
-    if (side !== undefined && problem.position !== undefined) sides[side].refuse(problem);
+    if (side !== undefined && problem.position !== undefined) sides[side].refuse(problem, [a, b][side]);
     showProblem(box, problem);
+    answered();
   }
+}
+
+// What was answered to another question stays, paler, until this one is asked.
+const answers = {
+  compare: { edits: 0, shown: ["compared", "shares", "compare-chart", "sides"] },
+  check: { edits: 0, shown: ["checked", "check-chart", "tests"] },
+};
+
+function pale(name, is) {
+  for (const id of answers[name].shown) byId(id).classList.toggle("stale", is);
+}
+
+// Return what to call when the answer to what is asked now is shown.
+function asked(name) {
+  const { edits } = answers[name];
+  return () => pale(name, edits !== answers[name].edits);
+}
+
+for (const name of Object.keys(answers)) {
+  byId(`form-${name}`).addEventListener("input", () => {
+    answers[name].edits += 1;
+    pale(name, true);
+  });
 }
 
 function showShares(told) {
@@ -755,7 +805,7 @@ function showSides({ a, b }) {
   ]);
 }
 
-byId("compare").addEventListener("submit", (event) => {
+byId("form-compare").addEventListener("submit", (event) => {
   event.preventDefault();
   compare();
 });
@@ -771,9 +821,9 @@ const law = new Notation(byId("against"), byId("understood-against"), () => reme
 const layout = () => document.querySelector("input[name=layout]:checked").value;
 
 function recorded() {
-  const text = byId("data").value;
+  const text = byId("data").value.replaceAll("−", "-");
   if (layout() === "columns") return { data: text };
-  if (layout() === "counts") return { data: text.replaceAll(/[ \t]*[:=x×][ \t]*/g, ","), counts: true };
+  if (layout() === "counts") return { data: text.replaceAll(/(\d)[ \t]*[:=x×][ \t]*(?=\d)/g, "$1,"), counts: true };
   const words = text.split(/[\s,;|]+/).filter(Boolean);
   const odd = words.findIndex((word) => !/^[-+]?\d{1,15}$/.test(word));
   if (odd >= 0) {
@@ -786,9 +836,11 @@ const checker = new Asker();
 
 async function check() {
   const box = byId("checked");
+  const [against, answered] = [law.text, asked("check")];
   byId("tests").replaceChildren();
+  checker.stop();
   try {
-    const told = await checker.post("/v1/check", { ...recorded(), against: law.text || " " });
+    const told = await checker.post("/v1/check", { ...recorded(), against: against || " " });
     const rolls = `${whole.format(told.n)} ${told.n === 1 ? "roll" : "rolls"} held against ${told.against} (${told.description}).`;
     showVerdict(box, told.verdict, sentence(told.explanation), [rolls, ...told.notes.map(sentence)]);
     const rows = told.outcomes ?? told.columns[0]?.outcomes ?? [];
@@ -802,28 +854,46 @@ async function check() {
     fill(byId("tests"), "What was tested; the alarm level holds for all tests together", ["test", "statistic", "p", "p, adjusted"],
       told.tests.map((test) => [test.columns.length > 1 || told.columns.length > 1 ? `${test.test} (${test.columns.join(", ")})` : test.test,
         test.statistic?.toPrecision(4) ?? "–", small(test.p_value), small(test.holm_p)]));
+    answered();
   } catch (error) {
     if (error.name === "AbortError") return;
     checking.clear();
     const problem = error.problem ?? { detail: error.message };
-    if (problem.position !== undefined) law.refuse(problem);
+    if (problem.position !== undefined) law.refuse(problem, against);
     showProblem(box, problem);
+    answered();
   }
 }
 
-byId("check").addEventListener("submit", (event) => {
+byId("form-check").addEventListener("submit", (event) => {
   event.preventDefault();
   check();
 });
+const LARGEST_FILE = 2 ** 20;
+const TOO_LARGE = "It may have a million bytes. On the command line, dicesim check takes files of any size.";
+
+// Columns have a heading, or marks between them; whoever writes by hand puts spaces between rolls.
+function layoutOf(text) {
+  const [first] = text.split("\n", 1);
+  if (/count|freq/i.test(first)) return "counts";
+  return /^[-+−\d\s.]+$/.test(first) ? "rolls" : "columns";
+}
+
 byId("file").addEventListener("change", async (event) => {
   const [file] = event.target.files;
   if (!file) return;
-  const text = await file.text();
-  byId("data").value = text;
-  const lines = text.trim().split("\n");
-  const cells = lines[Math.min(1, lines.length - 1)].split(/[\s,;]+/).filter(Boolean).length;
-  const seen = /count/i.test(lines[0]) ? "counts" : cells > 1 && lines.length > 1 ? "columns" : "rolls";
+  if (file.size > LARGEST_FILE) {
+    checking.clear();
+    byId("tests").replaceChildren();
+    showProblem(byId("checked"), { title: "The file is too large for this page", detail: TOO_LARGE });
+    pale("check", false);
+    return;
+  }
+  const text = (await file.text()).trim();
+  const seen = layoutOf(text);
   choose("layout", seen);
+  // Hundreds of thousands of lines would take a browser seconds.
+  byId("data").value = seen === "rolls" ? text.replaceAll(/\s*\n\s*/g, " ") : text;
 });
 
 // ---- The address holds the views
@@ -924,7 +994,8 @@ function unlock() {
     box?.replaceChildren();
   }
   byId("main").focus();
-  start();
+  for (const notation of [rule, ...sides, law]) if (!notation.odds) notation.read();
+  showView();
 }
 
 byId("unlock").addEventListener("submit", (event) => {
@@ -937,12 +1008,10 @@ byId("unlock").addEventListener("submit", (event) => {
   sessionStorage.setItem("token", token);
   unlock();
 });
-window.addEventListener("hashchange", showView);
-
-function start() {
-  rule.read();
-  showView();
-}
+// Not "hashchange", which is told only where nothing but the hash has changed.
+window.addEventListener("popstate", showView);
+window.addEventListener("pagehide", () => rolling.stop?.());
 
 restore();
-start();
+rule.read();
+showView();
