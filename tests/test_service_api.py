@@ -187,13 +187,13 @@ def test_answers_name_their_form(server: Server) -> None:
     assert next(iter(exact.items())) == ("schema", "dicesim.service.exact/1")
     check = server.client.post("/v1/check", json={"data": [1, 2]}).json()
     assert next(iter(check.items())) == ("schema", "dicesim.service.check/1")
-    for told, more, name in (
-        (exact, {"description", "notes", "quantiles"}, "exact"),
-        (check, {"description"}, "check"),
+    for told, more, less, name in (
+        (exact, {"description", "notes", "quantiles"}, {"probability": None}, "exact"),
+        (check, {"description"}, {}, "check"),
     ):
         text = (files("dicesim") / "data" / f"{name}.schema.json").read_text("utf-8")
         rest = {key: value for key, value in told.items() if key not in more}
-        jsonschema.validate(rest | {"schema": f"dicesim.{name}/1"}, json.loads(text))
+        jsonschema.validate(rest | less | {"schema": f"dicesim.{name}/1"}, json.loads(text))
 
 
 def test_news_do_not_wait_for_the_odds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,3 +327,18 @@ def test_without_the_extra_the_command_says_what_to_install() -> None:
     assert done.stderr == (
         "dicesim: serve: uvicorn is not installed; pip install 'dicesim[service]'\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/simulations", "GET, HEAD, POST"),
+        ("POST", "/v1/simulations/x", "DELETE, GET, HEAD"),
+        ("GET", "/v1/exact", "POST"),
+    ],
+)
+def test_methods_that_a_path_has(server: Server, method: str, path: str, allowed: str) -> None:
+    """All of them are named, whichever route is the first with this path (RFC 9110, 15.5.6)."""
+    answer = server.client.request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    assert answer.json()["type"] == "/problems#method"

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 import dicesim
 
@@ -207,6 +208,11 @@ class Service:
         answer = await self.engine.ask(asked, _client(request), request.receive)
         return Response(answer, media_type=_JSON)
 
+    def begin_to_close(self) -> None:
+        """Take nothing more in, and let what goes on come to its end."""
+        self.app.begin_to_close()
+        self.engine.begin_to_close()
+
     async def health(self) -> Response:
         """Tell that the service lives."""
         return Response(_OK, media_type=_JSON)
@@ -258,12 +264,24 @@ async def _tell_invalid(_request: Request, error: Exception) -> Response:
     return Response(encoded(told), told["status"], media_type=MEDIA_TYPE)
 
 
-async def _tell_http(_request: Request, error: Exception) -> Response:
+async def _tell_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     kind = {404: "not-found", 405: "method"}.get(error.status_code, "request")
     told = problem(kind, error.status_code, str(error.detail))
-    return Response(encoded(told), error.status_code, error.headers, MEDIA_TYPE)
+    headers = {"Allow": _allowed(request)} if kind == "method" else error.headers
+    return Response(encoded(told), error.status_code, headers, MEDIA_TYPE)
+
+
+def _allowed(request: Request) -> str:
+    """Methods of a path; Starlette names those of the first route that it comes upon."""
+    methods = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] != Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 async def _tell_unkept(_request: Request, error: Exception) -> Response:

@@ -90,6 +90,10 @@ class Crew:
         """Queue a task."""
         self._tasks.put(task.client, task)
 
+    def drop(self, task: Task) -> bool:
+        """Leave out a task that waits, and say whether it still did."""
+        return self._tasks.drop(task.client, task)
+
     def close(self, seconds: float) -> None:
         """End all workers, after a time by force."""
         self._closing.set()

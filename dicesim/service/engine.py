@@ -299,6 +299,8 @@ class Engine:
             _log("the wish to cancel is not written down", error)
         if job.state == "queued":
             self._finish(active, "cancelled", told=_cancelled())
+            if self.rollers.drop(active.task) and name not in self.unwritten:
+                forget(self._file(job))  # of an earlier process, perhaps
         return job
 
     async def ask(self, request: dict[str, Any], client: str, receive: Receive) -> bytes:

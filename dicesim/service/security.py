@@ -56,6 +56,8 @@ class Guard:
         self._note = note
         self._token = settings.token.encode() if settings.token else None
         self._held = 0  # bytes of all bodies that are being read or answered
+        self._reading: set[asyncio.Timeout] = set()
+        self._closing = False
         self._hosts = _LOCAL_NAMES | {settings.host} if settings.local else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,6 +89,12 @@ class Guard:
         else:
             await self._app(scope, receive, guarded)
 
+    def begin_to_close(self) -> None:
+        """Wait no longer for bodies that are not whole."""
+        self._closing = True
+        for patience in self._reading:
+            patience.reschedule(asyncio.get_running_loop().time())
+
     def _refusal(
         self, path: str, headers: dict[bytes, bytes]
     ) -> tuple[Problem | None, Iterable[tuple[bytes, bytes]]]:
@@ -113,7 +121,8 @@ class Guard:
             if told is None:
                 await self._app(scope, _replayed(bytes(body), receive), send)
             else:
-                await _send_problem(told, send, ((b"connection", b"close"),))
+                later = ((b"retry-after", b"1"),) if told["status"] == 429 else ()
+                await _send_problem(told, send, ((b"connection", b"close"), *later))
         finally:
             self._held -= len(body)
 
@@ -125,8 +134,10 @@ class Guard:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > most:
             return _too_large(most)
+        patience = asyncio.timeout(self._settings.body_seconds)
+        self._reading.add(patience)
         try:
-            async with asyncio.timeout(self._settings.body_seconds):
+            async with patience:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -138,11 +149,15 @@ class Guard:
                         return _too_large(most)
                     if self._held > self._settings.bodies_bytes:
                         detail, hint = "others send too much now", "try again in a second"
-                        return problem("busy", 503, detail, hint=hint)
+                        return problem("busy", 429, detail, hint=hint)
                     if not message.get("more_body", False):
                         return None
         except TimeoutError:
+            if self._closing:
+                return problem("closing", 503, "the body was not whole yet", hint="send it again")
             return problem("too-late", 408, "the body did not come in time", hint="send it again")
+        finally:
+            self._reading.discard(patience)
 
 
 def _is_foreign(headers: dict[bytes, bytes]) -> bool:

@@ -78,7 +78,7 @@ class _Server(uvicorn.Server):
         self._begun()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.engine.begin_to_close()
+        self._service.begin_to_close()
         await super().shutdown(sockets)
 
     @contextmanager

@@ -17,8 +17,10 @@ class Turns(Generic[T]):
     >>> turns = Turns[int]()
     >>> for client, item in (("a", 1), ("a", 2), ("a", 3), ("b", 4)):
     ...     turns.put(client, item)
-    >>> [turns.get() for _ in range(4)]
-    [1, 4, 2, 3]
+    >>> turns.drop("a", 2)
+    True
+    >>> [turns.get() for _ in range(3)]
+    [1, 4, 3]
     >>> turns.close()
     >>> turns.get() is None
     True
@@ -34,6 +36,17 @@ class Turns(Generic[T]):
         with self._changed:
             self._waiting.setdefault(client, deque()).append(item)
             self._changed.notify()
+
+    def drop(self, client: str, item: T) -> bool:
+        """Leave out what waits, and say whether it still did."""
+        with self._changed:
+            items = self._waiting.get(client, deque())
+            if item not in items:
+                return False
+            items.remove(item)
+            if not items:
+                del self._waiting[client]
+            return True
 
     def get(self) -> T | None:
         """Wait for what is next; None at the end."""
