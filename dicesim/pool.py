@@ -164,7 +164,8 @@ class _Squad:
         self._lock = threading.Lock()
         self._lives: dict[Any, Life] = {}
         self._stillborn: list[Any] = []
-        self._outcomes: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+        # Before Python 3.13 a SimpleQueue waits for ever if a signal outlasts the timeout.
+        self._outcomes: queue.Queue[Outcome | BaseException] = queue.Queue()
         self._announced: dict[int, int] = {}
         self.dead: list[Any] = []
         self._reader, self._writer = context.Pipe(duplex=False)

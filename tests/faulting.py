@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import random
 import re
@@ -12,8 +13,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-# Deadlines only catch hangs: ten times what is promised.
-PATIENCE = 20.0
+# Deadlines only catch hangs: they are many times what is promised.
+PATIENCE = 60.0
 
 # Every way to start workers, as options of the command line.
 WAYS: dict[str, tuple[str, ...]] = {
@@ -73,6 +74,18 @@ def parent(process: int) -> int:
         return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def no_worker_is_left() -> bool:
+    """Whether all processes of ours have ended; one that was just killed is waited for.
+
+    Two threads that wait for the same process may both miss its end, but see it the next time.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while left := multiprocessing.active_children():
+        assert time.monotonic() < deadline, f"left: {left}"
+        left[0].join(0.1)
+    return True
 
 
 def kill(processes: Iterable[int]) -> int:

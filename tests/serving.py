@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 
 # A job that goes on for as long as any test, and is kept in a file.
-LONG: dict[str, Any] = {"expression": "2d6", "n": 10**10, "seed": 7}
-# One of a second, which is kept too: it rolls dice one by one.
-MIDDLE: dict[str, Any] = {"expression": "20d6kh3", "n": 2 * 10**6, "seed": 7}
+LONG: dict[str, Any] = {"expression": "20d6kh3", "n": 5 * 10**9, "seed": 7}
+# One of some seconds, which is kept too.
+MIDDLE: dict[str, Any] = {"expression": "20d6kh3", "n": 4 * 10**7, "seed": 7}
 
 # Settings that the command line has no options for are set here.
 PROGRAM = """

@@ -39,12 +39,13 @@ def storm(
     script: str, path: Path, way: tuple[str, ...], chance: random.Random, number: signal.Signals
 ) -> int:
     """Begin and resume a run, each time with a signal at a random instant; return how many."""
-    hits = 0
+    hits, longest = 0, 1.6
     while True:
         begun = path.exists() and path.stat().st_size and dicesim.stored_runs(path)
         arguments = ("resume", str(path)) if begun else (*ROLL, *way, "--checkpoint", str(path))
         command = Command([script, *arguments, "--quiet"])
-        command.wait_at_most(chance.uniform(0, 1.6))
+        command.wait_at_most(chance.uniform(0, longest))
+        longest *= 1.1  # a slow machine needs more to come any further
         if command.process.poll() is None:
             command.send(number, to_all=False)
             hits += 1

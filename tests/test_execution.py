@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ import pytest
 
 import dicesim
 from dicesim import BatchRecord, Expression, Progress, Result, Tally, sampling
+from tests.faulting import no_worker_is_left
 
 N, BATCH = 30_000, 2**11
 PROCESSES: tuple[Literal["process", "pool"], ...] = ("process", "pool")
@@ -28,18 +28,6 @@ COMBINATIONS = [
     *itertools.product(PROCESSES, dicesim.AGGREGATIONS, dicesim.START_METHODS),
     *itertools.product(IN_PROCESS, dicesim.AGGREGATIONS, [None]),
 ]
-
-
-def no_worker_is_left() -> bool:
-    """Whether all processes of ours have ended; one that was just killed is waited for.
-
-    Two threads that wait for the same process may both miss its end, but see it the next time.
-    """
-    deadline = time.monotonic() + 20
-    while left := multiprocessing.active_children():
-        assert time.monotonic() < deadline, f"left: {left}"
-        left[0].join(0.1)
-    return True
 
 
 def run(expression: str = "3d6+1d8", **options: object) -> Result:

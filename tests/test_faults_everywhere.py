@@ -198,6 +198,8 @@ def storm(path: Path, kind: str, aggregation: str, start: str, seed: int) -> tup
     script = path / "script.py"
     script.write_text(SCRIPT.format(n=BATCH * BATCHES, batch=BATCH))
     command = Command([sys.executable, str(script), kind, aggregation, start, "storm"], cwd=path)
+    while not workers_of(command.process.pid) and command.process.poll() is None:
+        command.wait_at_most(0.01)  # on a slow machine it takes its time to start
     pause = 0.15 if start == "fork" else 0.6
     for _ in range(chance.randint(1, 4)):
         command.wait_at_most(chance.uniform(0, 2 * pause))

@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 # What takes a second at most; the bound only catches hangs.
-PROMPTLY = 10.0
+PROMPTLY = 40.0
 
 ENDLESS = ("run", "9d6", "--n", "2e10", "--seed", "5", "--batch-size", "1e6")
 
@@ -240,6 +240,37 @@ def test_ctrl_c_ends_a_model_that_does_not(
     else:
         assert (out, len(rest)) == ("", 1)
         assert "there is nothing to compare" in rest[0]
+
+
+LONG_HANDLER = """
+import signal, threading, time
+import dicesim
+from model import stuck
+
+cancel, left = threading.Event(), 3
+
+def handle(*_):
+    global left
+    time.sleep(4 * dicesim.execution.TICK)
+    left -= 1
+    if not left:
+        cancel.set()
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.3, 0.3)
+    print(dicesim.run(stuck, 10, executor="{executor}", workers=1, cancel=cancel).n)
+"""
+
+
+@pytest.mark.parametrize("executor", ["process", "pool"])
+def test_a_signal_that_takes_long(executor: str, tmp_path: Path) -> None:
+    """A handler that runs for longer than the parent waits at a time leaves nobody waiting."""
+    (tmp_path / "model.py").write_text(ENDLESS_MODEL)
+    script = tmp_path / "script.py"
+    script.write_text(LONG_HANDLER.format(executor=executor))
+    code, out, err = Command([sys.executable, str(script)], cwd=tmp_path).end(PROMPTLY)
+    assert (code, out, err) == (0, "0\n", "rolling\n")
 
 
 @pytest.mark.parametrize("way", WAYS)

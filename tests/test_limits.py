@@ -14,7 +14,7 @@ import pytest
 import dicesim
 from dicesim import LimitError, Limits
 from tests.conftest import CommandLine
-from tests.faulting import of_group
+from tests.faulting import wait_for_group
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "limits.md"
@@ -171,7 +171,7 @@ def ends_in_a_clear_line(name: str, bound: int, arguments: list[str]) -> None:
     assert len(errors) == (process.returncode in (2, 3)), err
     assert out or errors
     # A worker that stayed would be of the same session.
-    assert of_group(process.pid) == []
+    wait_for_group(process.pid)
 
 
 # Less than the libraries themselves take, and they fail, or loop, while they are loaded.

@@ -13,6 +13,7 @@ import pytest
 
 import dicesim
 from dicesim.guard import importing_main
+from tests.faulting import no_worker_is_left
 
 N, BATCH = 400_000, 2**14
 WAYS = [
@@ -39,7 +40,7 @@ def test_many_threads_at_once(start: str) -> None:
         ]
         runs = [threads.submit(counts, **way) for way in options * 2]
         assert all(run.result() == expected for run in runs)
-    assert not multiprocessing.active_children()
+    assert no_worker_is_left()
 
 
 FORKING = """

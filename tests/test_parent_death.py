@@ -32,15 +32,14 @@ if __name__ == "__main__":
 """
 
 
-def die(command: Command, lines: object, number: signal.Signals) -> None:
+def die(command: Command, lines: object, number: signal.Signals, before: set[str]) -> None:
     """Kill a parent once its workers roll, and wait until nothing of it is left."""
-    before = shared_memory()
     next(iter(lines))  # type: ignore[call-overload]  # a batch was rolled
     assert len(workers_of(command.process.pid)) >= 2
     command.send(number, to_all=False)
     code, _, _ = command.end()  # waits for the whole group
     assert code == -number
-    assert shared_memory() == before
+    assert shared_memory() <= before
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "process" in way or "pool" in way])
@@ -49,8 +48,9 @@ def test_nothing_outlives_the_command(
     way: str, number: signal.Signals, dicesim_script: str
 ) -> None:
     """The command line as the parent, with every executor and start method."""
+    before = shared_memory()
     command = Command([dicesim_script, "run", "--n", "2e10", "--trace", *WAYS[way]])
-    die(command, command.process.stderr, number)
+    die(command, command.process.stderr, number, before)
 
 
 @pytest.mark.parametrize("start", dicesim.START_METHODS)
@@ -59,8 +59,9 @@ def test_nothing_outlives_a_script(start: str, number: signal.Signals, tmp_path:
     """A script as the parent, with an executor that a function of it makes."""
     script = tmp_path / "script.py"
     script.write_text(PARENT)
+    before = shared_memory()
     command = Command([sys.executable, str(script), start])
-    die(command, command.process.stdout, number)
+    die(command, command.process.stdout, number, before)
 
 
 def test_a_parent_that_dies_as_it_starts(dicesim_script: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,17 @@ def test_many_streams(tmp_path: Path) -> None:
         job = server.post(**LONG)
         url = job["links"]["events"]
 
+        all_looked, looked = asyncio.Event(), count(1)
+
         async def ask(client: Any, number: int) -> None:
             if number % 2 == 0:
                 events = await watch(client, url)
             else:
                 last = await look(client, url)
-                if number == 1:
+                if next(looked) == 100:
                     await client.delete(job["links"]["self"])
+                    all_looked.set()
+                await all_looked.wait()
                 events = await watch(client, url, last)
                 assert events[0][0] > int(last)
             assert events[-1] == (LONG["n"] + 1, "result")
