@@ -365,7 +365,10 @@ class _Parser(PoolReader):
         elif near:
             hint = f"did you mean {near[0]}?"
         elif self._peek.kind == "(":
-            hint = f"the functions are {', '.join(sorted(_RESERVED))}, and // rounds down"
+            functions = ", ".join(sorted(_RESERVED))
+            hint = f"the functions are {functions}; 3d6//2 rounds down, (3d6+1)//2 up"
+        elif self._peek.kind in ("dice", "faces"):
+            hint = "leave it out"
         else:
             hint = f"define it first, as in {name[:20]} = 1d20; {name[:20]}+1"
         return self._refusal(token, _ATOM, hint)
