@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from dicesim.condition import Condition
 from dicesim.drawing import bins
@@ -12,10 +12,15 @@ from dicesim.findings import Findings
 from dicesim.layout import Column, counted, format_share, heading, layout_table, wrap
 from dicesim.outcome_tests import adjusted_p_values, z_score
 from dicesim.pmf import PMF
+from dicesim.precision import Precision
 from dicesim.quantiles import QUANTILES
 from dicesim.sampling import Roll
+from dicesim.tally import Tally
 from dicesim.validation import Check
 from dicesim.wording import unparse
+
+# Numbers from here on are written with an exponent.
+_LONGEST: Final = 1e12
 
 
 def format_run(
@@ -306,9 +311,17 @@ def _precision(result: Findings) -> list[str]:
     if result.precision_reached:
         return [f"stopped at {target}"]
     if result.complete:
-        missed = until.doubt(result.tally) or "did not reach it"
+        missed = until.doubt(result.tally) or f"did not reach it{_enough(until, result.tally)}"
         return [f"NOT PRECISE: {result.n:,} trials, the most allowed, {missed}: {target}"]
     return [f"rolled for {target}"]
+
+
+def _enough(until: Precision, tally: Tally) -> str:
+    enough = until.expected_n(tally)
+    if math.isinf(enough):
+        return ""
+    number = f"{float(f'{enough:.2g}'):,.0f}" if enough < _LONGEST else f"{enough:.2g}"
+    return f", as about {number} would"
 
 
 def _verdict(result: Findings) -> list[str]:

@@ -110,7 +110,7 @@ def test_thirty_of_each_outcome(of: str) -> None:
         ({"until_se": 1.0}, "which all came to the same, did not reach it"),
         ({"until_se": 1.0, "of": 13}, "with 0 that met == 13 and 20,481 that did not, 30 of each"),
         ({"until_ci": 1.0, "of": ">= 2"}, "with 20,481 that met >= 2 and 0 that did not, 30 of"),
-        ({"until_se": 1e-9, "of": "== 8"}, "did not reach it"),
+        ({"until_se": 1e-9, "of": "== 8"}, "did not reach it, as about 1.2e+17 would"),
     ],
 )
 def test_what_is_not_reached_ends_at_the_limit(options: dict[str, Any], reason: str) -> None:
