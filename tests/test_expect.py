@@ -113,6 +113,9 @@ def test_what_is_no_law_is_refused(tmp_path: Path, text: str, reason: str) -> No
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """No file, no text, and too many outcomes."""
+    (tmp_path / "long.csv").write_text("1" * 200_000)
+    with pytest.raises(ParameterError, match=r"long\.csv: is no table: field larger"):
+        read_pmf(tmp_path / "long.csv")
     with pytest.raises(ParameterError, match=r"nothing\.csv: cannot be read: No such file"):
         read_pmf(tmp_path / "nothing.csv")
     file = tmp_path / "law.csv"
