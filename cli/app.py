@@ -193,7 +193,7 @@ def exact(
     expression: Expression,
     of: Annotated[
         str | None,
-        typer.Option(metavar="CONDITION", help="Tell a probability too, such as that of '>= 9'."),
+        typer.Option(metavar="COMPARISON", help="Tell a probability too, such as that of '>= 9'."),
     ] = None,
     as_json: Json = False,
     as_csv: Csv = False,

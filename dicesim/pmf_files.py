@@ -68,9 +68,8 @@ def read_pmf(path: str | os.PathLike[str], *, limits: Limits | None = None) -> P
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise _refusal(file, f"cannot be read: {reason}") from error
-    read_rows = _json_rows if text.lstrip()[:1] in ("{", "[") else _csv_rows
     try:
-        rows = list(read_rows(file, text))
+        rows = list(_json_rows(file, text) if text.lstrip()[:1] in ("{", "[") else _csv_rows(text))
     except csv.Error as error:
         raise _refusal(file, f"is no table: {error}; write an outcome a line") from error
     (limits or Limits()).check("outcomes", len(rows), "the expected law has {} outcomes")
@@ -81,7 +80,7 @@ def _refusal(file: Path, reason: str) -> ParameterError:
     return ParameterError(f"expect: {file.name}: {reason}", parameter="expect")
 
 
-def _csv_rows(_file: Path, text: str) -> Iterator[Row]:
+def _csv_rows(text: str) -> Iterator[Row]:
     reader = csv.reader(text.splitlines())
     columns = {"outcome": 0, "probability": 1}
     for row in reader:

@@ -80,6 +80,13 @@ def text(page: Any, selector: str) -> str:
     return " ".join(str(page.inner_text(selector)).split())
 
 
+def held_back(page: Any, path: str) -> list[Any]:
+    """Keep back the next request of a path; it is in the list once it was made."""
+    held: list[Any] = []
+    page.route(f"**{path}", lambda route: held.append(route), times=1)
+    return held
+
+
 def heights(page: Any, selector: str) -> list[float]:
     """How high the bars stand, as shares of the plot."""
     transforms = page.eval_on_selector_all(selector, "all => all.map(one => one.style.transform)")
@@ -300,8 +307,7 @@ def test_an_older_comparison_comes_too_late(page: Open) -> None:
     """Only the newest question is answered, however long the one before takes."""
     opened = page("/#compare")
     playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
-    held: list[Any] = []
-    opened.route("**/v1/compare", lambda route: held.append(route), times=1)
+    held_back(opened, "/v1/compare")
     opened.fill("#a", "4d6")
     with opened.expect_request("**/v1/compare"):
         opened.click("#form-compare .primary")
@@ -483,8 +489,7 @@ def test_a_late_refusal_of_what_was_mended(page: Open) -> None:
     opened = page("/#compare")
     playwright.expect(opened.locator("#compared")).to_contain_text("A is higher")
     opened.fill("#a", "5 + 1d20>=15")
-    held: list[Any] = []
-    opened.route("**/v1/compare", lambda route: held.append(route), times=1)
+    held = held_back(opened, "/v1/compare")
     with opened.expect_request("**/v1/compare"):
         opened.click("#form-compare .primary")
     opened.fill("#a", "5 + 1d20")
@@ -501,8 +506,7 @@ def test_an_answer_that_is_not_wanted_any_more(page: Open) -> None:
     """Rolls that cannot be read are told of, whatever is still said of those before."""
     opened = page("/#check")
     opened.fill("#data", "1 2 3")
-    held: list[Any] = []
-    opened.route("**/v1/check", lambda route: held.append(route), times=1)
+    held_back(opened, "/v1/check")
     with opened.expect_request("**/v1/check"):
         opened.click("#form-check .primary")
     opened.fill("#data", "1 2 3 banana")
@@ -603,8 +607,7 @@ def test_a_refusal_that_comes_late(browser: Any, tmp_path: Path) -> None:
     with served(tmp_path / "data", token="correct-horse") as server:
         context = browser.new_context()
         opened = context.new_page()
-        held: list[Any] = []
-        opened.route("**/v1/compare", lambda route: held.append(route), times=1)
+        held = held_back(opened, "/v1/compare")
         opened.goto(f"{server.url}/#compare")
         opened.fill("#token", "correct-horse")
         opened.keyboard.press("Enter")
